@@ -1,0 +1,287 @@
+package policy
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"gopkg.in/yaml.v3"
+)
+
+// TestDecide reads testdata: policies, and for each a table of requests (kind,
+// server, name), levels and reasons.
+func TestDecide(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got files %v, error %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := map[string]string{}
+			for _, f := range archive.Files {
+				part[f.Name] = string(f.Data)
+			}
+			p := compileText(t, part["policy.yaml"], readAliases(part["aliases"]))
+			for line := range strings.Lines(part["verdicts"]) {
+				checkVerdict(t, p, line)
+			}
+		})
+	}
+}
+
+func checkVerdict(t *testing.T, p *Policy, line string) {
+	t.Helper()
+	f := strings.Fields(line)
+	r := Request{Server: f[1], Kind: readKind(f[0]), Name: strings.TrimPrefix(f[2], "-")}
+	v := p.Decide(r)
+	if v.Level.String() != f[3] || v.Reason != strings.Join(f[4:], " ") {
+		t.Errorf("%s %s %s: got %s, %q, want %s, %q", f[0], f[1], f[2], v.Level, v.Reason, f[3], strings.Join(f[4:], " "))
+	}
+	if v.Listed() != (v.Level >= Read) || v.Callable() != (v.Level >= Execute) {
+		t.Errorf("%s: got listed %t, callable %t", v.Level, v.Listed(), v.Callable())
+	}
+	if (v.Rule != "") != strings.HasPrefix(v.Reason, "rule ") {
+		t.Errorf("got rule %q with reason %q", v.Rule, v.Reason)
+	}
+}
+
+func readKind(text string) (k Kind) {
+	if text == AnyKind.String() {
+		return AnyKind
+	}
+	if err := k.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func readAliases(text string) Aliases {
+	aliases := Aliases{}
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		aliases[f[0]] = f[1]
+	}
+	return aliases
+}
+
+func decodeText(t *testing.T, text string) (c Config) {
+	t.Helper()
+	d := yaml.NewDecoder(strings.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func compileText(t *testing.T, text string, aliases Aliases) *Policy {
+	t.Helper()
+	p, err := Compile(decodeText(t, text), aliases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestVerdictSaysWhere(t *testing.T) {
+	at := func(line int) Position { return Position{File: "mcp.yaml", Line: line} }
+	c := decodeText(t, `
+default: read
+servers: {allow: ["*"], deny: [x]}
+rules: [{server: files, level: execute}]
+`)
+	c.Name, c.Pos, c.DefaultPos = "desk", at(1), at(2)
+	c.Servers.AllowPos, c.Servers.DenyPos = at(3), at(4)
+	c.Rules[0].Pos = at(5)
+	p, err := Compile(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		server string
+		line   int
+		rule   string
+	}{
+		{"files", 5, `rule 1 (all of server "files")`},
+		{"other", 2, ""},
+		{"x", 4, ""},
+		{"weir", 1, ""},
+	} {
+		v := p.Decide(Request{Server: tt.server, Kind: Tool, Name: "stat"})
+		if v.Pos != at(tt.line) || v.Rule != tt.rule || v.Policy != "desk" {
+			t.Errorf("%s: got %q at %v of %q, want %q at %v", tt.server, v.Rule, v.Pos, v.Policy, tt.rule, at(tt.line))
+		}
+	}
+}
+
+func TestFixedPolicies(t *testing.T) {
+	files := Request{Server: "files", Kind: Tool, Name: "stat"}
+	own := Request{Server: Own, Kind: Tool, Name: "servers"}
+	for _, tt := range []struct {
+		name    string
+		policy  *Policy
+		request Request
+		want    Verdict
+	}{
+		{"nil", nil, files, Verdict{Reason: "there is no policy"}},
+		{"allow all", AllowAll(), files, Verdict{Level: Execute, Reason: "no policy is configured"}},
+		{"allow all, own tool", AllowAll(), own, Verdict{Reason: `no rule names server "weir"`}},
+		{"deny all", DenyAll("none is chosen"), files, Verdict{Reason: "none is chosen"}},
+		{"deny all, own tool", DenyAll("none is chosen"), own, Verdict{Reason: `no rule names server "weir"`}},
+	} {
+		if got := tt.policy.Decide(tt.request); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+	if (Verdict{}).Listed() || (Verdict{}).Callable() {
+		t.Error("got a zero verdict that allows")
+	}
+}
+
+func TestCompileErrors(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"no default", `rules: []`, `policy: "default" is missing (deny, read, execute or admin)`},
+		{"no level", `{default: deny, rules: [{server: a}]}`, `policy: rule 1: "level" is missing (deny, read, execute or admin)`},
+		{"no server", `{default: deny, rules: [{tool: a, level: read}]}`, `policy: rule 1: "server" is missing ("*" for all)`},
+		{"empty pattern", `{default: deny, rules: [{server: "", level: read}]}`, `policy: rule 1: server: pattern "": it is empty`},
+		{"open class", `{default: deny, rules: [{server: a, tool: "[a", level: read}]}`, `policy: rule 1: tool: pattern "[a": a [ without its ]`},
+		{"gate pattern", `{default: deny, servers: {deny: ["[b-a]"]}}`, `policy: servers.deny: pattern "[b-a]": a range that runs backwards`},
+		{"two kinds", `{default: deny, rules: [{server: a, tool: b, prompt: c, level: read}]}`, `policy: rule 1: it is about a tool and about a prompt; make it two rules`},
+		{"kind and pattern", `{default: deny, rules: [{server: a, kind: resource, tool: b, level: read}]}`, `policy: rule 1: it is about a resource and about a tool; make it two rules`},
+		{"when", `{default: deny, rules: [{server: a, level: deny, when: "true"}]}`, `policy: rule 1: "when" is not supported by this version`},
+		{"empty when", `{default: deny, rules: [{server: a, level: deny, when: ""}]}`, `policy: rule 1: "when" is not supported by this version`},
+		{"ask", `{default: deny, rules: [{server: a, level: read, ask: false}]}`, `policy: rule 1: "ask" is not supported by this version`},
+		{
+			"several", `{rules: [{server: a}, {level: read}]}`,
+			`policy: "default" is missing (deny, read, execute or admin)
+policy: rule 1: "level" is missing (deny, read, execute or admin)
+policy: rule 2: "server" is missing ("*" for all)`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Compile(decodeText(t, tt.text), nil)
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got error %v, want %s", err, tt.want)
+			}
+			if p.Decide(Request{Server: "a", Kind: Tool, Name: "b"}).Listed() {
+				t.Error("got a policy that allows from one that does not compile")
+			}
+		})
+	}
+}
+
+func TestConfigErrorSaysWhere(t *testing.T) {
+	_, err := Compile(Config{Name: "desk", Pos: Position{File: "mcp.yaml", Line: 7}}, nil)
+	want := `mcp.yaml:7: policy "desk": "default" is missing (deny, read, execute or admin)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
+func TestNamesInText(t *testing.T) {
+	var l Level
+	var k Kind
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{l.UnmarshalText([]byte("Execute")), `unknown level "Execute" (want deny, read, execute or admin)`},
+		{k.UnmarshalText([]byte("server")), `unknown kind "server" (want tool, prompt or resource)`},
+	} {
+		if tt.err == nil || tt.err.Error() != tt.want {
+			t.Errorf("got error %v, want %s", tt.err, tt.want)
+		}
+	}
+	for _, want := range []Level{Deny, Read, Execute, Admin} {
+		if err := l.UnmarshalText([]byte(want.String())); err != nil || l != want {
+			t.Errorf("got %v, %v, want %v", l, err, want)
+		}
+	}
+}
+
+func TestFilter(t *testing.T) {
+	globs := func(patterns ...string) []Glob {
+		made := []Glob{}
+		for _, p := range patterns {
+			g, err := ParseGlob(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made = append(made, g)
+		}
+		return made
+	}
+	for _, tt := range []struct {
+		name   string
+		filter Filter
+		admits string // of a b c
+	}{
+		{"zero", Filter{}, "a b c"},
+		{"include", Filter{Include: globs("a", "c")}, "a c"},
+		{"empty include", Filter{Include: globs()}, ""},
+		{"exclude", Filter{Exclude: globs("[bc]")}, "a"},
+		{"both", Filter{Include: globs("*"), Exclude: globs("b")}, "a c"},
+	} {
+		var got []string
+		for _, name := range []string{"a", "b", "c"} {
+			if tt.filter.Admits(name) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != tt.admits {
+			t.Errorf("%s: got %v, want %s", tt.name, got, tt.admits)
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	for _, rules := range []int{0, 10, 1000} {
+		p := manyRules(b, rules)
+		for _, server := range []string{"server5", "elsewhere"} {
+			b.Run(fmt.Sprintf("rules=%d/%s", rules, server), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					p.Decide(Request{Server: server, Kind: Tool, Name: "read_file"})
+				}
+			})
+		}
+	}
+}
+
+// manyRules returns a policy of which half the rules name one of 50 servers and
+// half are for all.
+func manyRules(tb testing.TB, n int) *Policy {
+	tb.Helper()
+	level := Execute
+	c := Config{Default: &level, Servers: &Gate{Allow: []string{"*"}}}
+	for i := range n {
+		server, tool := "*", fmt.Sprintf("delete_%d_*", i)
+		if i%2 == 0 {
+			server = fmt.Sprintf("server%d", i/2%50)
+		}
+		c.Rules = append(c.Rules, Rule{Server: &server, Tool: &tool, Level: &level})
+	}
+	p, err := Compile(c, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func TestDecideAllocatesNothing(t *testing.T) {
+	p := manyRules(t, 10)
+	for _, server := range []string{"server5", "elsewhere", Own} {
+		allocs := testing.AllocsPerRun(100, func() {
+			p.Decide(Request{Server: server, Kind: Tool, Name: "read_file"})
+		})
+		if allocs != 0 {
+			t.Errorf("%s: got %v allocations, want 0", server, allocs)
+		}
+	}
+}

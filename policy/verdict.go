@@ -1,0 +1,99 @@
+// Package policy decides. It is a function from a request to a verdict: no
+// context, no clock, no log, no transport.
+//
+// A [Config] is what stands in the configuration, a [Policy] the same compiled,
+// and [Policy.Decide] the decision. Whatever cannot be understood is an error
+// of Compile, and what no rule speaks of is denied where the policy says no
+// other: a nil Policy and a zero Verdict deny.
+package policy
+
+import "fmt"
+
+// A Level is what a principal may do with an item. Each includes those before
+// it. The zero Level is Deny.
+type Level uint8
+
+// The levels, in their order.
+const (
+	Deny Level = iota
+	Read
+	Execute
+	Admin
+)
+
+var levelNames = [...]string{"deny", "read", "execute", "admin"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// UnmarshalText reads a level by its name.
+func (l *Level) UnmarshalText(text []byte) error {
+	for i, name := range levelNames {
+		if name == string(text) {
+			*l = Level(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown level %q (want deny, read, execute or admin)", text)
+}
+
+// A Kind is what a request is about.
+type Kind uint8
+
+// The kinds of items. AnyKind stands for none in particular: the server itself.
+const (
+	AnyKind Kind = iota
+	Tool
+	Prompt
+	Resource
+)
+
+var kindNames = [...]string{"server", "tool", "prompt", "resource"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// UnmarshalText reads the kind of an item by its name.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for i := Tool; i <= Resource; i++ {
+		if kindNames[i] == string(text) {
+			*k = i
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown kind %q (want tool, prompt or resource)", text)
+}
+
+// A Request is what is to be decided. Names are the originals that the upstream
+// uses, unescaped.
+type Request struct {
+	Server string // its name, no alias
+	Kind   Kind
+	Name   string // tool or prompt name, or resource URI; "" asks about the server itself
+}
+
+// A Verdict is the answer, and why. The zero Verdict denies.
+type Verdict struct {
+	Level  Level
+	Policy string   // the policy's name, "" for one without
+	Rule   string   // the deciding rule in a few words; "" if no rule decided
+	Pos    Position // where that rule, the gate or the default stands
+	Reason string   // a short sentence part: `rule 2 denies tool "delete_*" of server "*"`
+}
+
+// Listed reports whether the item is there at all for the principal.
+func (v Verdict) Listed() bool { return v.Level >= Read }
+
+// Callable reports whether the item may be called.
+func (v Verdict) Callable() bool { return v.Level >= Execute }
+
+// A Position is a place in a configuration file. The zero Position is nowhere.
+type Position struct {
+	File string
+	Line int
+}
+
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
