@@ -1,0 +1,129 @@
+package jsonrpc
+
+import "bytes"
+
+// FindID returns the id of a message that is not valid JSON, or not whole, if
+// one can be made out in its outermost object; else nil. It never says that the
+// rest of the message is to be believed. Text before the object is passed over.
+func FindID(raw []byte) []byte {
+	var f idFinder
+	f.write(raw)
+	return f.found()
+}
+
+// idFinder looks for the "id" member of an object that is fed to it in pieces
+// and never held whole. It follows nesting and strings, and checks no grammar.
+type idFinder struct {
+	depth    int
+	inObject bool // the outermost value is an object
+	inString bool
+	escaped  bool
+	token    []byte // of the outermost object: the one under way
+	isID     bool   // what comes is the value of an "id"
+	id       []byte
+	names    int // how many members are called "id"; two name no call
+}
+
+// idLimit is how long an id may be to be found.
+const idLimit = 256
+
+func (f *idFinder) write(p []byte) {
+	for i := 0; i < len(p); i++ {
+		if !f.inString {
+			f.structure(p[i])
+			continue
+		}
+		if !f.outermost() && !f.escaped {
+			// Only quotes and escapes matter in here: go straight to the next.
+			n := bytes.IndexAny(p[i:], `"\`)
+			if n < 0 {
+				return
+			}
+			i += n
+		}
+		f.text(p[i])
+	}
+}
+
+func (f *idFinder) outermost() bool { return f.depth == 1 && f.inObject }
+
+// structure takes a byte that is not in a string. At depth 0 that is anything
+// which is not JSON, so quotes mean nothing there.
+func (f *idFinder) structure(c byte) {
+	switch {
+	case c == '{' || c == '[':
+		if f.depth == 0 {
+			f.inObject = c == '{'
+		}
+		f.depth++
+		f.endToken()
+	case f.depth == 0:
+	case c == '}' || c == ']':
+		f.endValue()
+		f.depth--
+	case c == '"':
+		f.inString = true
+		f.keep(c)
+	case !f.outermost():
+	case c == ':':
+		if f.isID = f.isKey(); f.isID {
+			f.names++
+		}
+		f.token = f.token[:0]
+	case c == ',':
+		f.endValue()
+	default:
+		f.keep(c)
+	}
+}
+
+// text takes a byte that is in a string.
+func (f *idFinder) text(c byte) {
+	f.keep(c)
+	switch {
+	case f.escaped:
+		f.escaped = false
+	case c == '\\':
+		f.escaped = true
+	case c == '"':
+		f.inString = false
+	}
+}
+
+// keep appends a byte to the token, as far as it can matter: white space at the
+// head does not, and a token over the limit is no id.
+func (f *idFinder) keep(c byte) {
+	blank := c <= ' ' && !f.inString
+	if !f.outermost() || len(f.token) > idLimit || blank && (len(f.token) == 0 || f.token[len(f.token)-1] == ' ') {
+		return
+	}
+	if blank {
+		c = ' '
+	}
+	f.token = append(f.token, c)
+}
+
+func (f *idFinder) isKey() bool {
+	name := bytes.TrimSuffix(f.token, []byte{' '})
+	return Valid(name) && name[0] == '"' && string(unquote(name)) == "id"
+}
+
+// endValue looks at a finished value of the outermost object.
+func (f *idFinder) endValue() {
+	if f.outermost() && f.isID {
+		f.id = append(f.id[:0], bytes.TrimSuffix(f.token, []byte{' '})...)
+	}
+	f.endToken()
+}
+
+func (f *idFinder) endToken() {
+	f.token = f.token[:0]
+	f.isID = false
+}
+
+func (f *idFinder) found() []byte {
+	if f.names != 1 || len(f.id) > idLimit || !Valid(f.id) || !validID(f.id) {
+		return nil
+	}
+	return f.id
+}
