@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Found is what a Store has for one server.
+type Found struct {
+	Lists *Lists // nil if there is nothing
+	Exact bool   // whether they are of the variant that was asked for
+	Err   error  // why something that is there could not be used; for the log
+}
+
+// LoadAll returns what there is for each key, in the order of the keys: the
+// exact variant; else the nearest that has lists, of the same era first, and
+// then the most recent. Only where no variant has lists is it one with nothing
+// but a failure. now is for the files' time of last use.
+func (s *Store) LoadAll(keys []Key, v Variant, now time.Time) []Found {
+	found := make([]Found, len(keys))
+	if s.key == nil {
+		return found
+	}
+	var next atomic.Int32
+	var readers sync.WaitGroup
+	for range min(len(keys), runtime.GOMAXPROCS(0)) {
+		readers.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(keys) {
+					return
+				}
+				found[i] = s.load(keys[i], v, now)
+			}
+		})
+	}
+	readers.Wait()
+	return found
+}
+
+func (s *Store) load(key Key, v Variant, now time.Time) Found {
+	sections, err := s.read(s.path(key), now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Found{}
+	}
+	if err != nil {
+		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", key.Server, err)}
+	}
+	nearest := pick(sections, v)
+	if nearest == nil {
+		return Found{}
+	}
+	lists, err := nearest.lists()
+	if err != nil {
+		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", key.Server, err)}
+	}
+	return Found{Lists: lists, Exact: nearest.variant == v}
+}
+
+// pick returns the first of the sections that serve a variant best; nil if
+// there is none.
+func pick(sections []section, v Variant) (best *section) {
+	for i := range sections {
+		if best == nil || sections[i].fitness(v) > best.fitness(v) {
+			best = &sections[i]
+		}
+	}
+	return best
+}
+
+// fitness is how well a section serves a variant.
+func (s *section) fitness(v Variant) int {
+	switch {
+	case s.known && s.variant == v:
+		return 4
+	case s.known && s.variant.Modern == v.Modern:
+		return 3
+	case s.known:
+		return 2
+	case s.variant == v:
+		return 1
+	}
+	return 0
+}
+
+// read returns the sections of a file. The error is fs.ErrNotExist if there is
+// none.
+func (s *Store) read(path string, now time.Time) ([]section, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%w: no file of at most %d bytes", ErrDamaged, maxFile)
+	}
+	// A file that is only read shows it from time to time, or it would be swept.
+	if now.Sub(info.ModTime()) > touch {
+		_ = os.Chtimes(path, now, now) // in a folder that cannot be written nobody sweeps
+	}
+	// Files are replaced, never written to: the size stays.
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return decodeFile(data)
+}

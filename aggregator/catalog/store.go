@@ -1,0 +1,187 @@
+package catalog
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// A Store keeps the lists of servers in a folder, across processes: several
+// weir may use it at once. It is safe for concurrent use. Without a usable
+// folder it stores nothing, finds nothing, and is no hindrance.
+type Store struct {
+	dir string
+	key []byte // nil: there is no usable folder
+
+	writing chan struct{} // holds one token while this process writes
+	failing atomic.Bool   // the last write failed and was told
+	swept   atomic.Bool
+}
+
+// A Key says whose lists are meant.
+type Key struct {
+	Server   string
+	Identity []byte // everything in the configuration that could change the answer
+}
+
+// A Variant says for what sort of host they were listed: its era, and the
+// capabilities that were declared for it, in any form that is the same for the
+// same capabilities.
+type Variant struct {
+	Modern       bool
+	Capabilities string
+}
+
+const (
+	lockName  = "lock"
+	listsExt  = ".lists"
+	lockWait  = 5 * time.Second // for other processes
+	lockRetry = 5 * time.Millisecond
+
+	// keep is how long the file of a server stays that is not used any more,
+	// touch how long one that is only read goes without a sign of use.
+	keep  = 30 * 24 * time.Hour
+	touch = 7 * 24 * time.Hour
+)
+
+var errNoFolder = errors.New("no cache folder is known")
+
+// OpenStore returns the store in a folder, which is made if need be. The Store
+// is good even with an error, which says why it goes on without the disk. Where
+// the folder is new it may wait for other processes, 5 s at most.
+func OpenStore(ctx context.Context, dir string) (*Store, error) {
+	s := &Store{dir: dir, writing: make(chan struct{}, 1)}
+	if dir == "" {
+		return s, fmt.Errorf("storing lists: %w", errNoFolder)
+	}
+	if err := closedFolder(dir); err != nil {
+		return s, fmt.Errorf("storing lists: %w", err)
+	}
+	key, err := s.readOrMakeKey(ctx)
+	if err != nil {
+		return s, fmt.Errorf("storing lists in %q: %w", dir, err)
+	}
+	s.key = key
+	return s, nil
+}
+
+// closedFolder makes sure that dir is there and that nobody else can look or
+// write into it. Windows does that by where the folder lies.
+func closedFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// Save stores lists as the latest of a variant. Those of a failed try only add
+// their Failure to the lists that are stored of the variant, if any are: another
+// process may have newer ones. now is the time of the save.
+//
+// It waits for the writes of this process, for those of others (5 s at most),
+// and for the disk: call it where nobody waits. An error is for the log; when
+// writing fails again and again, only the first time is an error.
+func (s *Store) Save(ctx context.Context, key Key, v Variant, l *Lists, now time.Time) error {
+	if s.key == nil {
+		return nil
+	}
+	fresh := encodeSection(v, l)
+	if firstLine+len(fresh.raw) > maxFile {
+		return fmt.Errorf("storing the lists of %q: %d bytes are more than the limit of %d", key.Server, len(fresh.raw), maxFile)
+	}
+	err := s.locked(ctx, func() error {
+		return s.merge(key, fresh, l.Failure, now)
+	})
+	if err == nil {
+		s.failing.Store(false)
+		return nil
+	}
+	if s.failing.Swap(true) {
+		return nil
+	}
+	return fmt.Errorf("storing the lists of %q: %w", key.Server, err)
+}
+
+// merge puts a section into the file of a server, as it is now.
+func (s *Store) merge(key Key, fresh section, failure Failure, now time.Time) error {
+	path := s.path(key)
+	sections, err := s.read(path, now)
+	if err != nil {
+		sections = nil // what cannot be read is replaced; load has told of it
+	}
+	file := encodeFile(merged(sections, fresh, failure))
+	if err := replaceFile(path, file); err != nil {
+		return err
+	}
+	if !s.swept.Swap(true) {
+		s.sweep(now)
+	}
+	return nil
+}
+
+// merged returns sections with a fresh one: the first of all, or after a failure
+// where its variant stands, with the lists of before.
+func merged(sections []section, fresh section, failure Failure) []section {
+	at := slices.IndexFunc(sections, func(s section) bool { return s.variant == fresh.variant })
+	switch {
+	case !failure.Failed() && at < 0:
+		return slices.Insert(sections, 0, fresh)
+	case !failure.Failed():
+		return slices.Insert(slices.Delete(sections, at, at+1), 0, fresh)
+	case at < 0:
+		return append(sections, fresh)
+	}
+	if before, err := sections[at].lists(); err == nil && before.Known() {
+		before.Failure = failure
+		fresh = encodeSection(fresh.variant, before)
+	}
+	sections[at] = fresh
+	return sections
+}
+
+// locked runs write while no other goroutine and no other process writes.
+func (s *Store) locked(ctx context.Context, write func() error) error {
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for other writes: %w", ctx.Err())
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	lock := flock.New(filepath.Join(s.dir, lockName), flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return fmt.Errorf("locking %q: %w", lock.Path(), err)
+	}
+	// The system releases the lock of a process that ends, however it ends.
+	defer func() { _ = lock.Close() }()
+	return write()
+}
+
+// path is where the lists of a server lie. The name tells nothing of the
+// configuration to those who do not have the key.
+func (s *Store) path(key Key) string {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte(key.Server))
+	mac.Write([]byte{0})
+	mac.Write(key.Identity)
+	return filepath.Join(s.dir, hex.EncodeToString(mac.Sum(nil))+listsExt)
+}

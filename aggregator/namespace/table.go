@@ -1,0 +1,131 @@
+package namespace
+
+import "strings"
+
+// Reserved begins the names of weir's own tools.
+const Reserved = "weir__"
+
+// An Item is one tool or prompt.
+type Item struct {
+	Server   int    // its index among the servers
+	Original string // its name there
+}
+
+// A Collision is a name that two items had. Kept and Moved are their indexes.
+type Collision struct {
+	Name  string
+	Kept  int
+	Moved int
+}
+
+// A Table has the names of items, both ways. It is immutable, and safe for
+// concurrent use.
+type Table struct {
+	// Names are the exposed names, by the index of their items. They are
+	// different from each other, but for items that repeat an earlier one of
+	// their own server: those have "" and are in no collision.
+	Names []string
+
+	// Collisions are the items that had to take the hashed form because an
+	// earlier one has their name.
+	Collisions []Collision
+
+	rules   Rules
+	servers []Server
+	items   []Item
+	heads   [][]string // by server: what a call to it may begin with
+	byName  map[string]int
+}
+
+// Assign names the items of one kind (tools, or prompts), which stand in the
+// order in which they are listed: of the servers as configured. Where two would
+// be called the same, the first keeps the name and the other takes the hashed
+// form. A name takes it too if it begins as a call to another server's items or
+// to weir's own could: no server can step into another's place.
+//
+// The Table keeps servers and items; the caller leaves them as they are.
+func Assign(r Rules, servers []Server, items []Item) *Table {
+	t := &Table{
+		Names:   make([]string, len(items)),
+		rules:   r,
+		servers: servers,
+		items:   items,
+		heads:   make([][]string, len(servers)),
+		byName:  make(map[string]int, len(items)),
+	}
+	for i, s := range servers {
+		t.heads[i] = r.callHeads(s)
+	}
+	foreign := t.foreignHeads()
+	for i, item := range items {
+		name := Exposed(r, servers[item.Server], item.Original)
+		if beginsWithAny(name, foreign[item.Server]) {
+			name = Hashed(r, servers[item.Server], item.Original)
+		}
+		t.place(i, name)
+	}
+	return t
+}
+
+// place gives item i the name, or else the shortest hashed form that is free.
+func (t *Table) place(i int, name string) {
+	first, n := name, 0
+	for {
+		kept, taken := t.byName[name]
+		if !taken {
+			break
+		}
+		if n >= maxHashLength || t.same(kept, i) {
+			return
+		}
+		n += hashLength
+		name = t.rules.hashed(t.servers[t.items[i].Server], t.items[i].Original, n)
+	}
+	t.byName[name] = i
+	t.Names[i] = name
+	if n > 0 {
+		t.Collisions = append(t.Collisions, Collision{Name: first, Kept: t.byName[first], Moved: i})
+	}
+}
+
+// same reports whether two items are one, listed twice.
+func (t *Table) same(i, k int) bool {
+	a, b := t.items[i], t.items[k]
+	return a.Original == b.Original && t.servers[a.Server].Name == t.servers[b.Server].Name
+}
+
+// foreignHeads returns, for each server, the beginnings that its names must not
+// have: those by which a call reaches another server, as far as they go beyond
+// what its own names begin with anyway.
+func (t *Table) foreignHeads() [][]string {
+	foreign := make([][]string, len(t.servers))
+	for i, s := range t.servers {
+		own := t.rules.head(s.Prefix)
+		foreign[i] = appendBeyond(nil, own, Reserved)
+		for k, heads := range t.heads {
+			if k != i {
+				foreign[i] = appendBeyond(foreign[i], own, heads...)
+			}
+		}
+	}
+	return foreign
+}
+
+// appendBeyond appends the heads that begin with own and are longer.
+func appendBeyond(to []string, own string, heads ...string) []string {
+	for _, head := range heads {
+		if len(head) > len(own) && strings.HasPrefix(head, own) {
+			to = append(to, head)
+		}
+	}
+	return to
+}
+
+func beginsWithAny(name string, heads []string) bool {
+	for _, head := range heads {
+		if strings.HasPrefix(name, head) {
+			return true
+		}
+	}
+	return false
+}
