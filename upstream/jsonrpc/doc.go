@@ -10,14 +10,29 @@
 // in place by a splice, and all other bytes pass as they came: key order,
 // number literals, escapes, unknown and repeated members.
 //
-// The scanner is our own. BenchmarkScan measures it against
-// github.com/go-json-experiment/json/jsontext and encoding/json on a small
-// call, a list of tools and a 10 MB result; the tests hold it against both as
-// oracles, and the fuzz target never found a disagreement that is not written
-// down there.
-//
 // Bytes read from a stream belong to the [Reader] until its next call, except
 // that a line of [Large] bytes or more has memory of its own and may be kept.
 // The [Writer] copies what is smaller than Large and keeps what is larger, so
-// that a large payload is never copied on its way through.
+// that a large payload is never copied on its way through. A long line is
+// scanned when it is whole: to scan it as it comes would save little, since the
+// scan is faster than a pipe, and would cost the scanner its recursion.
+//
+// # Why an own scanner
+//
+// BenchmarkScan measures validating a message and finding its members, against
+// github.com/go-json-experiment/json/jsontext (which finds members) and
+// encoding/json.Valid (which does not, nor checks UTF-8). Time of each as a
+// multiple of ours, the least of several runs, amd64:
+//
+//	                                jsontext   encoding/json
+//	a call of 150 bytes                  1.6             2.3
+//	a list of 100 tools                  1.2             4
+//	10 MB of code, full of escapes       1.5             4
+//	10 MB of base64                      2.7            11
+//	10 MB of Japanese                    6.5             9
+//	10 MB of Russian                     2.3             2.3
+//
+// The tests hold the scanner against both as oracles. It accepts what they
+// accept with these settings: names may repeat, escaped lone surrogates pass,
+// bytes that are not UTF-8 do not, and nesting ends at [MaxDepth].
 package jsonrpc

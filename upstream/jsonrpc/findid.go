@@ -33,7 +33,7 @@ func (f *idFinder) write(p []byte) {
 			f.structure(p[i])
 			continue
 		}
-		if !f.outermost() && !f.escaped {
+		if !f.keeping() && !f.escaped {
 			// Only quotes and escapes matter in here: go straight to the next.
 			n := bytes.IndexAny(p[i:], `"\`)
 			if n < 0 {
@@ -46,6 +46,10 @@ func (f *idFinder) write(p []byte) {
 }
 
 func (f *idFinder) outermost() bool { return f.depth == 1 && f.inObject }
+
+// keeping reports whether the token under way is kept. One over the limit is no
+// id, and the bytes over it only mark that.
+func (f *idFinder) keeping() bool { return f.outermost() && len(f.token) <= idLimit+1 }
 
 // structure takes a byte that is not in a string. At depth 0 that is anything
 // which is not JSON, so quotes mean nothing there.
@@ -91,13 +95,15 @@ func (f *idFinder) text(c byte) {
 }
 
 // keep appends a byte to the token, as far as it can matter: white space at the
-// head does not, and a token over the limit is no id.
+// head does not, and a run of it is one blank.
 func (f *idFinder) keep(c byte) {
-	blank := c <= ' ' && !f.inString
-	if !f.outermost() || len(f.token) > idLimit || blank && (len(f.token) == 0 || f.token[len(f.token)-1] == ' ') {
+	if !f.keeping() {
 		return
 	}
-	if blank {
+	if c <= ' ' && !f.inString {
+		if len(f.token) == 0 || f.token[len(f.token)-1] == ' ' {
+			return
+		}
 		c = ' '
 	}
 	f.token = append(f.token, c)

@@ -17,7 +17,8 @@ const Large = 32 << 10
 //
 // A line that outgrows the buffer is gathered in chunks and put together once,
 // when its end is there: it takes at most twice its size, and no byte of it is
-// searched twice.
+// searched twice. The next one finds a buffer of that size waiting, and leaves
+// with it.
 type Reader struct {
 	src   io.Reader
 	limit int
@@ -28,6 +29,7 @@ type Reader struct {
 	searched   int      // buf[start:searched] holds no line end
 	chunks     [][]byte // the line under way, before buf[start:]
 	gathered   int      // bytes in chunks
+	expected   int      // the size of the last line that outgrew the buffer
 	err        error
 }
 
@@ -105,12 +107,15 @@ func (r *Reader) take(end, lineEnd int) ([]byte, error) {
 	r.start, r.searched = end+lineEnd, end+lineEnd
 
 	line := tail
-	if size >= Large {
-		line = make([]byte, 0, size)
-		for _, chunk := range chunks {
-			line = append(line, chunk...)
-		}
-		line = append(line, tail...)
+	switch {
+	case size < Large:
+	case len(chunks) == 0 && len(r.buf) > bufferSize && size > len(r.buf)/2:
+		r.leaveBuffer()
+	default:
+		line = bytes.Join(append(chunks, tail), nil)
+	}
+	if size > bufferSize {
+		r.expected = size
 	}
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if len(line) > r.limit {
@@ -136,16 +141,34 @@ func (r *Reader) fill() {
 	r.err = err
 }
 
+// leaveBuffer gives the buffer up to the line that fills most of it, and takes
+// what stands behind that line to another one.
+func (r *Reader) leaveBuffer() {
+	rest := r.buf[r.start:r.end]
+	r.buf = make([]byte, max(bufferSize, len(rest)))
+	r.start, r.end, r.searched = 0, copy(r.buf, rest), 0
+}
+
 // makeRoom moves the beginning of a line to the front of the buffer. One that
 // fills more than half of it (Large bytes or more, so it will be put together
-// anyway) becomes a chunk.
+// anyway) becomes a chunk; but where the last long line was longer, the room
+// for one like it is made at once.
 func (r *Reader) makeRoom() {
 	unread := r.buf[r.start:r.end]
-	if len(unread) <= len(r.buf)/2 {
-		copy(r.buf, unread)
-		r.start, r.end, r.searched = 0, len(unread), len(unread)
+	expected := min(r.expected, r.limit) + Large
+	switch {
+	case len(unread) <= len(r.buf)/2:
+	case r.gathered == 0 && expected > 2*len(r.buf):
+		r.buf = make([]byte, expected)
+	default:
+		r.addChunk(unread)
 		return
 	}
+	copy(r.buf, unread)
+	r.start, r.end, r.searched = 0, len(unread), len(unread)
+}
+
+func (r *Reader) addChunk(unread []byte) {
 	r.chunks = append(r.chunks, unread)
 	r.gathered += len(unread)
 	r.buf = make([]byte, min(2*len(r.buf), maxChunk))

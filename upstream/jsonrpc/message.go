@@ -43,15 +43,15 @@ type InvalidError struct{ What string }
 func (e *InvalidError) Error() string { return "invalid message: " + e.What }
 
 // Parse validates raw, finds its members and classifies it, in one scan. The
-// error is a [*SyntaxError] for what is not JSON, ErrBatch for an array (its
-// elements are then valid JSON), an [*InvalidError] for JSON that is no
-// JSON-RPC message. With an InvalidError, ID is set if it could be read and
-// stands there once; Kind is Invalid.
+// error is a [*SyntaxError] for what is not JSON or is beyond [MaxDepth] or
+// [MaxMembers], ErrBatch for an array (its elements are then valid JSON), an
+// [*InvalidError] for JSON that is no JSON-RPC message. With an InvalidError, ID
+// is set if it could be read and stands there once; Kind is Invalid.
 //
 // A repeated member of the message is an InvalidError: its readers would
 // differ on which one counts. Those below it pass.
 func (m *Message) Parse(raw []byte) error {
-	*m = Message{Raw: raw, Members: m.Members[:0], Fields: m.Fields[:0]}
+	*m = Message{Raw: raw, Members: emptied(m.Members), Fields: emptied(m.Fields)}
 	s := scanner{data: raw}
 	if err := s.document(&m.Members, &m.Fields); err != nil {
 		return err
@@ -63,6 +63,16 @@ func (m *Message) Parse(raw []byte) error {
 		return ErrBatch
 	}
 	return &InvalidError{"want an object"}
+}
+
+// emptied returns list for reuse: it holds on to no text of the message before,
+// and to no more memory than messages usually take.
+func emptied(list []Member) []Member {
+	if cap(list) > 256 {
+		return nil
+	}
+	clear(list)
+	return list[:0]
 }
 
 func first(raw []byte) byte {

@@ -2,9 +2,20 @@ package jsonrpc
 
 import (
 	"bytes"
+	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+var errNotString = errors.New("not a JSON string")
+
+// String decodes a JSON string. Lone surrogates become U+FFFD.
+func String(raw []byte) (string, error) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", errNotString
+	}
+	return string(unquote(raw)), nil
+}
 
 // unquote returns the text of a valid JSON string. It aliases raw when there
 // is nothing to unescape.

@@ -1,16 +1,14 @@
 package jsonrpc
 
-import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"math/bits"
-	"unicode/utf8"
-)
+import "fmt"
 
 // MaxDepth is how deep arrays and objects may nest in a message. It is the
 // limit of encoding/json, so what passes here can be read by any Go peer.
 const MaxDepth = 10000
+
+// MaxMembers is how many members an object or elements an array may have to be
+// taken apart. Noting a member takes far more memory than writing one does.
+const MaxMembers = 1 << 17
 
 // A SyntaxError says where a text stops being JSON (RFC 8259), or where its
 // bytes stop being UTF-8.
@@ -139,24 +137,7 @@ func (s *scanner) object(members, fields *[]Member) error {
 		return nil
 	}
 	for {
-		if s.pos >= len(s.data) || s.data[s.pos] != '"' {
-			return s.bad("want a member name")
-		}
-		nameStart := s.pos
-		if err := s.str(); err != nil {
-			return err
-		}
-		nameEnd := s.pos
-		s.space()
-		if !s.next(':') {
-			return s.bad(`want ":" after a member name`)
-		}
-		s.space()
-		if members == nil {
-			if err := s.value(nil, nil); err != nil {
-				return err
-			}
-		} else if err := s.member(nameStart, nameEnd, members, fields); err != nil {
+		if err := s.member(members, fields); err != nil {
 			return err
 		}
 		s.space()
@@ -172,25 +153,42 @@ func (s *scanner) object(members, fields *[]Member) error {
 	}
 }
 
-// member scans the value of a member that is to be noted. The members of a
-// payload (params, result, error) are noted as well, in fields.
-func (s *scanner) member(nameStart, nameEnd int, members, fields *[]Member) error {
-	name := s.data[nameStart:nameEnd]
+// member scans a member and notes it in members. Those of a payload (params,
+// result, error) are noted as well, in fields.
+func (s *scanner) member(members, fields *[]Member) error {
+	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
+		return s.bad("want a member name")
+	}
+	start := s.pos
+	if err := s.str(); err != nil {
+		return err
+	}
+	name, escaped := s.data[start:s.pos], s.escaped
+	s.space()
+	if !s.next(':') {
+		return s.bad(`want ":" after a member name`)
+	}
+	s.space()
+	if members == nil {
+		return s.value(nil, nil)
+	}
+	if len(*members) >= MaxMembers {
+		return s.bad("too many members")
+	}
 	key := name[1 : len(name)-1]
-	if s.escaped {
+	if escaped {
 		key = unquote(name)
 	}
-	valueStart := s.pos
-	var within *[]Member
-	if fields != nil && isPayload(key) {
-		within = fields
+	if !isPayload(key) {
+		fields = nil
 	}
-	if err := s.value(within, nil); err != nil {
+	start = s.pos
+	if err := s.value(fields, nil); err != nil {
 		return err
 	}
 	list := append(*members, Member{})
 	last := &list[len(list)-1] // filled in place: a Member is large to copy
-	last.Key, last.Name, last.Value = key, name, s.data[valueStart:s.pos]
+	last.Key, last.Name, last.Value = key, name, s.data[start:s.pos]
 	*members = list
 	return nil
 }
@@ -217,6 +215,9 @@ func (s *scanner) array() error {
 			return err
 		}
 		if note != nil {
+			if len(*note) >= MaxMembers {
+				return s.bad("too many elements")
+			}
 			*note = append(*note, s.data[start:s.pos])
 		}
 		s.space()
@@ -230,129 +231,6 @@ func (s *scanner) array() error {
 		}
 		return s.bad(`want "," or "]" after an element`)
 	}
-}
-
-// The bytes of a word that end a run of plain text in a string: quotes,
-// backslashes, control characters, and whatever is not ASCII.
-const (
-	ones   = 0x0101010101010101
-	highs  = 0x8080808080808080
-	quotes = ones * '"'
-	slash  = ones * '\\'
-	blanks = ones * ' '
-)
-
-// str scans a string and notes in s.escaped whether it has escapes.
-func (s *scanner) str() error {
-	data, i := s.data, s.pos+1
-	s.escaped = false
-	for {
-		for i+8 <= len(data) {
-			w := binary.LittleEndian.Uint64(data[i:])
-			q, b := w^quotes, w^slash
-			stop := ((w-blanks)&^w | (q-ones)&^q | (b-ones)&^b | w) & highs
-			if stop != 0 {
-				// The lowest mark is exact; borrows can only add marks above it.
-				i += bits.TrailingZeros64(stop) / 8
-				break
-			}
-			i += 8
-		}
-		if i >= len(data) {
-			s.pos = len(data)
-			return s.bad("string ends early")
-		}
-		var n int
-		switch c := data[i]; {
-		case c == '"':
-			s.pos = i + 1
-			return nil
-		case c == '\\':
-			s.escaped = true
-			if n = escape(data[i:]); n == 0 {
-				s.pos = i
-				return s.bad("unknown escape in a string")
-			}
-		case c < ' ':
-			s.pos = i
-			return s.bad("control character in a string")
-		case c < utf8.RuneSelf:
-			n = 1
-		default:
-			if n = multibyte(data[i:]); n == 0 {
-				s.pos = i
-				return s.bad("text is not UTF-8")
-			}
-		}
-		i += n
-	}
-}
-
-// escapes are the bytes that may follow a backslash, but for "u".
-var escapes = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
-
-// escape returns the length of the escape sequence that p begins with, or 0.
-func escape(p []byte) int {
-	if len(p) < 2 {
-		return 0
-	}
-	if escapes[p[1]] {
-		return 2
-	}
-	if p[1] != 'u' || len(p) < 6 {
-		return 0
-	}
-	for _, c := range p[2:6] {
-		if hexDigit(c) < 0 {
-			return 0
-		}
-	}
-	return 6
-}
-
-func hexDigit(c byte) rune {
-	switch {
-	case '0' <= c && c <= '9':
-		return rune(c - '0')
-	case 'a' <= c && c <= 'f':
-		return rune(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return rune(c-'A') + 10
-	}
-	return -1
-}
-
-// Two characters of three bytes, the bulk of Chinese and Japanese text, as they
-// stand in a word; and the two leading bytes, E0 and ED, that narrow what may
-// follow and so are left to package utf8.
-const (
-	pairMask  = 0xC0C0F0_C0C0F0
-	pairBits  = 0x8080E0_8080E0
-	leadAlone = 1<<0x0 | 1<<0xD
-)
-
-// multibyte returns the length of the run of characters beyond ASCII that p
-// begins with, or 0 if the first is not UTF-8.
-func multibyte(p []byte) int {
-	i := 0
-	for i < len(p) {
-		if i+8 <= len(p) {
-			w := binary.LittleEndian.Uint64(p[i:])
-			if w&pairMask == pairBits && (1<<(w&0xF)|1<<(w>>24&0xF))&leadAlone == 0 {
-				i += 6
-				continue
-			}
-		}
-		if p[i] < utf8.RuneSelf {
-			break
-		}
-		_, n := utf8.DecodeRune(p[i:])
-		if n == 1 {
-			break
-		}
-		i += n
-	}
-	return i
 }
 
 func (s *scanner) number() error {
@@ -417,14 +295,4 @@ func (s *scanner) spaces() {
 
 func (s *scanner) bad(what string) error {
 	return &SyntaxError{Offset: s.pos, What: what}
-}
-
-var errNotString = errors.New("not a JSON string")
-
-// String decodes a JSON string. Lone surrogates become U+FFFD.
-func String(raw []byte) (string, error) {
-	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
-		return "", errNotString
-	}
-	return string(unquote(raw)), nil
 }

@@ -36,16 +36,6 @@ func BenchmarkScan(b *testing.B) {
 				}
 			}
 		})
-		b.Run(text.name+"/jsontext-buffer", func(b *testing.B) {
-			b.SetBytes(int64(len(text.data)))
-			d := jsontext.NewDecoder(bytes.NewReader(nil))
-			for b.Loop() {
-				d.Reset(bytes.NewBuffer(text.data), jsontext.AllowDuplicateNames(true))
-				if err := walkMembers(d); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 		b.Run(text.name+"/encoding-json", func(b *testing.B) {
 			b.SetBytes(int64(len(text.data)))
 			for b.Loop() {
@@ -96,15 +86,16 @@ func benchTexts() []benchText {
 		fmt.Fprintf(&tools, `{"name":"tool_%d","description":"Does the %dth thing, and says what it did.","inputSchema":{"type":"object","properties":{"path":{"type":"string","description":"Where"},"depth":{"type":"integer","minimum":0}},"required":["path"]}}`, i, i)
 	}
 	tools.WriteString(`]}}`)
-	line := `const x = \"<b>\" && 1;\n`
-	text := `{"jsonrpc":"2.0","id":3,"result":{"content":[{"type":"text","text":"` + strings.Repeat(line, 10<<20/len(line)) + `"}]}}`
-	plain := `{"jsonrpc":"2.0","id":3,"result":{"content":[{"type":"image","mimeType":"image/png","data":"` + strings.Repeat("iVBORw0KGgoAAAANSUhEUgAA", 10<<20/24) + `"}]}}`
-	foreign := `{"jsonrpc":"2.0","id":3,"result":{"content":[{"type":"text","text":"` + strings.Repeat("水は堰を越えて流れる。", 10<<20/33) + `"}]}}`
+	text := func(of, escaped string) benchText {
+		head, tail := `{"jsonrpc":"2.0","id":3,"result":{"content":[{"type":"text","text":"`, `"}]}}`
+		return benchText{"10MB-" + of, []byte(head + strings.Repeat(escaped, 10<<20/len(escaped)) + tail)}
+	}
 	return []benchText{
 		{"call", call},
 		{"tools-100", []byte(tools.String())},
-		{"10MB-text", []byte(text)},
-		{"10MB-base64", []byte(plain)},
-		{"10MB-japanese", []byte(foreign)},
+		text("code", `const x = \"<b>\" && 1;\n`),
+		text("base64", "iVBORw0KGgoAAAANSUhEUgAA"),
+		text("japanese", "水は堰を越えて流れる。"),
+		text("russian", "Вода идёт через край, "),
 	}
 }

@@ -8,19 +8,20 @@ import (
 	"syscall"
 )
 
-// tryWriter returns a write that takes what the descriptor takes now. A
-// descriptor in blocking mode is no candidate: its write could wait.
+// tryWriter returns a write that takes what the descriptor takes now, or nil
+// for a descriptor in blocking mode: its write could wait.
 func tryWriter(raw syscall.RawConn) func([]byte) (int, error) {
 	if !nonBlocking(raw) {
 		return nil
 	}
 	return func(p []byte) (n int, err error) {
-		controlErr := raw.Write(func(fd uintptr) bool {
+		refused := raw.Write(func(fd uintptr) bool {
 			n, err = syscall.Write(int(fd), p)
 			return true
 		})
-		if controlErr != nil {
-			return 0, controlErr
+		if refused != nil {
+			// Closed, or past its deadline: a plain write says so with more grace.
+			return 0, nil
 		}
 		switch {
 		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):

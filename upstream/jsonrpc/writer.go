@@ -17,29 +17,31 @@ type Writer struct {
 	try func([]byte) (int, error) // writes what goes without waiting; nil if dst can't
 
 	mu      sync.Mutex
-	room    sync.Cond // signalled when queued falls or err is set
-	small   []byte    // the tail of the queue, still open for small pieces
-	spare   []byte    // the memory of a small that is written
+	changed sync.Cond // queued fell, writing ended or err was set
 	queue   [][]byte  // what stands before small
+	small   []byte    // the tail of the queue, still open for small pieces
+	sending []byte    // the small that is being written; nil if that is a kept piece
+	spare   []byte    // the memory of a small that is written
 	queued  int       // bytes in queue and small, and of what is being written
 	writing bool      // a goroutine is writing: it takes along what comes
 	err     error     // the first one; final
-	drained sync.WaitGroup
 }
 
 // ErrClosed is the error of a Writer after Close.
 var ErrClosed = errors.New("writer is closed")
 
-// NewWriter returns a Writer on dst. If dst has a descriptor in non-blocking
-// mode (an [os.File] of a pipe, a socket), small messages go out on the
-// goroutine that flushes them.
+// NewWriter returns a Writer on dst. If dst can write without waiting, small
+// messages go out on the goroutine that flushes them: by its TryWrite, which
+// returns what went and no error when the rest would have to wait, or by its
+// descriptor if that is in non-blocking mode (an [os.File] of a pipe, a socket).
 func NewWriter(dst io.Writer) *Writer {
 	w := &Writer{dst: dst}
-	w.room.L = &w.mu
-	if t, ok := dst.(interface{ TryWrite([]byte) (int, error) }); ok {
-		w.try = t.TryWrite
-	} else if c, ok := dst.(syscall.Conn); ok {
-		if raw, err := c.SyscallConn(); err == nil {
+	w.changed.L = &w.mu
+	switch d := dst.(type) {
+	case interface{ TryWrite([]byte) (int, error) }:
+		w.try = d.TryWrite
+	case syscall.Conn:
+		if raw, err := d.SyscallConn(); err == nil {
 			w.try = tryWriter(raw)
 		}
 	}
@@ -48,19 +50,25 @@ func NewWriter(dst io.Writer) *Writer {
 
 // Queue appends one line made of pieces and a line end. Pieces smaller than
 // [Large] are copied; larger ones are kept and must not change any more. It
-// goes out when b is flushed; with a nil b, at once.
+// goes out when b is flushed; with a nil b, at once. The error is that of Err.
 func (w *Writer) Queue(b *Batch, pieces ...[]byte) error {
+	if err := w.queueLine(pieces); err != nil {
+		return err
+	}
+	b.mark(w)
+	return nil
+}
+
+func (w *Writer) queueLine(pieces [][]byte) error {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
-		defer w.mu.Unlock()
 		return w.err
 	}
 	for _, p := range pieces {
 		w.add(p)
 	}
 	w.add(lineEnd)
-	w.mu.Unlock()
-	b.mark(w)
 	return nil
 }
 
@@ -93,12 +101,12 @@ func (w *Writer) Queued() int {
 }
 
 // WaitBelow waits until at most limit bytes are queued, or the Writer has
-// failed or is closed.
+// failed or is closed. What it waits for must have been flushed.
 func (w *Writer) WaitBelow(limit int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for w.queued > limit && w.err == nil {
-		w.room.Wait()
+		w.changed.Wait()
 	}
 }
 
@@ -110,30 +118,73 @@ func (w *Writer) Flush() {
 	if w.writing {
 		return
 	}
-	for w.err == nil {
-		p := w.head()
-		if p == nil {
-			return
-		}
-		if w.try == nil {
-			w.leaveToGoroutine(p)
-			return
-		}
+	p := w.head()
+	if p != nil && w.try != nil {
+		p = w.tryAll(p)
+	}
+	if p != nil {
 		w.writing = true
-		w.mu.Unlock()
-		n, err := w.try(p)
-		w.mu.Lock()
-		w.writing = false
-		w.written(p, n, err)
-		if n < len(p) && w.err == nil {
-			w.leaveToGoroutine(p[n:])
-			return
-		}
+		go w.writeAll(p)
 	}
 }
 
-// head takes the first piece off the queue.
+// maxTries is how often a Flush writes before it leaves the rest to the
+// goroutine: others may queue as fast as it writes, and the flushing goroutine
+// has work of its own.
+const maxTries = 16
+
+// tryAll writes from p on as long as it goes without waiting, and returns where
+// it stopped, or nil.
+func (w *Writer) tryAll(p []byte) []byte {
+	w.writing = true
+	defer w.stopWriting()
+	for tries := 0; p != nil && tries < maxTries; tries++ {
+		w.mu.Unlock()
+		n, err := w.try(p)
+		w.mu.Lock()
+		w.written(n, err)
+		if n < len(p) {
+			return w.unlessFailed(p[n:])
+		}
+		p = w.head()
+	}
+	return p
+}
+
+// writeAll is the goroutine that waits for the stream. It ends when nothing is
+// queued any more, or the stream fails; Close waits for it.
+func (w *Writer) writeAll(p []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.stopWriting()
+	for p != nil {
+		w.mu.Unlock()
+		n, err := w.dst.Write(p)
+		if n < len(p) && err == nil {
+			err = io.ErrShortWrite
+		}
+		w.mu.Lock()
+		w.written(n, err)
+		p = w.head()
+	}
+}
+
+func (w *Writer) stopWriting() {
+	w.writing = false
+	w.changed.Broadcast()
+}
+
+func (w *Writer) unlessFailed(p []byte) []byte {
+	if w.err != nil {
+		return nil
+	}
+	return p
+}
+
+// head takes the first piece off the queue, or returns nil. The piece before it
+// is written.
 func (w *Writer) head() []byte {
+	w.recycle()
 	if len(w.queue) > 0 {
 		p := w.queue[0]
 		w.queue[0] = nil
@@ -145,45 +196,35 @@ func (w *Writer) head() []byte {
 	if len(w.small) == 0 {
 		return nil
 	}
-	p := w.small
+	w.sending = w.small
 	w.small = w.takeSpare()
-	return p
+	return w.sending
 }
 
-func (w *Writer) written(p []byte, n int, err error) {
-	w.queued -= n
+// recycle makes the memory of a small that is written the spare one. A piece
+// that was kept is still its owner's to read, and is never written into.
+func (w *Writer) recycle() {
+	if w.spare == nil && cap(w.sending) <= 2*Large {
+		w.spare = w.sending[:0]
+	}
+	w.sending = nil
+}
+
+func (w *Writer) written(n int, err error) {
+	if w.err == nil {
+		w.queued -= n
+	}
 	if err != nil {
 		w.fail(err)
 	}
-	if n == len(p) && w.spare == nil && cap(p) <= 2*Large {
-		w.spare = p[:0]
-	}
-	w.room.Broadcast()
-}
-
-// leaveToGoroutine starts the goroutine that waits for the stream. It ends
-// when nothing is queued any more, or the stream fails; Close waits for it.
-func (w *Writer) leaveToGoroutine(p []byte) {
-	w.writing = true
-	w.drained.Go(func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for p != nil && w.err == nil {
-			w.mu.Unlock()
-			n, err := w.dst.Write(p)
-			w.mu.Lock()
-			w.written(p, n, err)
-			p = w.head()
-		}
-		w.writing = false
-	})
+	w.changed.Broadcast()
 }
 
 func (w *Writer) fail(err error) {
 	if w.err == nil {
 		w.err = err
 		w.queue, w.small, w.queued = nil, nil, 0
-		w.room.Broadcast()
+		w.changed.Broadcast()
 	}
 }
 
@@ -194,40 +235,50 @@ func (w *Writer) Err() error {
 	return w.err
 }
 
-// Drain waits until all that is queued is written, or the stream has failed.
+// Drain flushes and waits until all that is queued is written, or the Writer
+// has failed or is closed.
 func (w *Writer) Drain() {
 	w.Flush()
-	w.drained.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.writing && w.err == nil {
+		w.changed.Wait()
+	}
 }
 
 // Close lets go of what is queued and waits for a write under way. A write
 // that hangs ends only with its stream: close that first.
 func (w *Writer) Close() {
-	w.abort()
-	w.drained.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail(ErrClosed)
+	for w.writing {
+		w.changed.Wait()
+	}
 }
 
 // CloseWithin gives what is queued some time to be written and then closes. A
 // write that hangs is cut off if the stream has deadlines, as files of pipes
 // have; else its goroutine stays behind until the stream ends.
 func (w *Writer) CloseWithin(d time.Duration) {
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		w.Drain()
-	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-written:
-	case <-timer.C:
-		w.abort()
-		if s, ok := w.dst.(interface{ SetWriteDeadline(time.Time) error }); !ok || s.SetWriteDeadline(time.Unix(0, 1)) != nil {
-			return
-		}
-		<-written
+	late := time.AfterFunc(d, w.abort)
+	defer late.Stop()
+	w.Drain()
+	if w.abort(); !w.isWriting() || w.cutOff() {
+		w.Close()
 	}
-	w.Close()
+}
+
+// cutOff ends the write under way, if the stream can.
+func (w *Writer) cutOff() bool {
+	s, ok := w.dst.(interface{ SetWriteDeadline(time.Time) error })
+	return ok && s.SetWriteDeadline(time.Unix(0, 1)) == nil
+}
+
+func (w *Writer) isWriting() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.writing
 }
 
 func (w *Writer) abort() {
