@@ -1,0 +1,370 @@
+package transport
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// exchange is one message on its way to the server, and what comes back for
+// it. One goroutine runs it.
+type exchange struct {
+	s       *Streamable
+	out     *Outgoing // our own
+	req     *http.Request
+	session string // that req carries
+	cancel  context.CancelCauseFunc
+
+	after <-chan struct{} // what the message must not overtake; nil for nothing
+	ended func()          // called at the end, if not nil
+
+	// sent is whether bytes of req may have left. It turns false again when
+	// net/http goes for another connection, since it does so only after the
+	// server has refused the request unseen, or has redirected it.
+	sent atomic.Bool
+
+	in inbox
+
+	mu    sync.Mutex
+	timer *time.Timer // of cancelAfter
+	over  bool
+}
+
+func (s *Streamable) newExchange(out *Outgoing) (*exchange, error) {
+	own := *out
+	own.Pieces = keep(out.Pieces)
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	x := &exchange{s: s, out: &own, cancel: cancel}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), http.MethodPost, s.config.URL, nil)
+	if err != nil {
+		cancel(nil)
+		return nil, fmt.Errorf("reading the URL: %w", withoutURL(err))
+	}
+	x.req = req
+	x.setHeader()
+	x.setBody()
+	x.in = inbox{recv: s.recv, limit: s.config.Limit, origin: own.ID}
+	if own.ID != 0 {
+		x.in.id = appendID(own.ID)
+		x.in.settle = x.settle
+	}
+	return x, nil
+}
+
+// keep copies the pieces that may be reused.
+func keep(pieces [][]byte) [][]byte {
+	size := 0
+	for _, p := range pieces {
+		if len(p) < jsonrpc.Large {
+			size += len(p)
+		}
+	}
+	small := make([]byte, 0, size)
+	kept := make([][]byte, 0, len(pieces))
+	for _, p := range pieces {
+		if len(p) < jsonrpc.Large {
+			small = append(small, p...)
+			p = small[len(small)-len(p) : len(small) : len(small)]
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func (x *exchange) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:          func(string) { x.sent.Store(false) },
+		WroteHeaderField: func(string, []string) { x.sent.Store(true) },
+	}
+}
+
+// isModern reports whether the message is of the modern era, in which there are
+// no sessions.
+func (x *exchange) isModern() bool { return x.out.Version != "" }
+
+func (x *exchange) setHeader() {
+	if x.isModern() {
+		x.req.Header = x.modernHeader()
+	} else {
+		x.session, x.req.Header = x.s.sessionHeader()
+	}
+	x.req.Header.Set("Content-Type", typeJSON)
+	x.req.Header.Set("Accept", typeJSON+", "+typeStream)
+}
+
+func (x *exchange) modernHeader() http.Header {
+	header := x.s.config.Header.Clone()
+	header.Set(versionHeader, x.out.Version)
+	header.Set(methodHeader, x.out.Method)
+	if x.out.Name != "" {
+		header.Set(nameHeader, encodeHeader(x.out.Name))
+	}
+	for key, values := range x.out.Params {
+		header[key] = values
+	}
+	return header
+}
+
+func (x *exchange) setBody() {
+	for _, p := range x.out.Pieces {
+		x.req.ContentLength += int64(len(p))
+	}
+	x.req.GetBody = func() (io.ReadCloser, error) {
+		pieces := net.Buffers(slices.Clone(x.out.Pieces))
+		return io.NopCloser(&pieces), nil
+	}
+	x.req.Body, _ = x.req.GetBody()
+}
+
+func (x *exchange) run() {
+	defer x.end()
+	if x.after != nil {
+		select {
+		case <-x.after:
+		case <-x.req.Context().Done():
+		}
+	}
+	if x.out.ID == 0 {
+		x.cancelAfter(noticeLimit)
+	}
+	resp, err := x.s.client.Do(x.req)
+	if err != nil {
+		x.undelivered(err)
+		return
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusNotFound && x.session != "":
+		x.forgotten()
+		discard(resp)
+	case !isSuccess(resp):
+		x.refused(resp)
+	case x.out.ID == 0:
+		discard(resp)
+	default:
+		x.accepted(resp)
+	}
+}
+
+// cancelAfter bounds what is left of the exchange; the last call counts.
+func (x *exchange) cancelAfter(d time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return
+	}
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	x.timer = time.AfterFunc(d, func() { x.cancel(errAbandoned) })
+}
+
+func (x *exchange) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.over = true
+	if x.timer != nil {
+		x.timer.Stop()
+	}
+	x.cancel(nil)
+	if x.ended != nil {
+		x.ended()
+	}
+}
+
+// undelivered ends a request that got no answer from net/http.
+func (x *exchange) undelivered(err error) {
+	if x.sent.Load() {
+		x.broken(withoutURL(err))
+		return
+	}
+	x.fail(&DialError{x.cause(withoutURL(err))})
+}
+
+// broken ends a request whose bytes went out.
+func (x *exchange) broken(err error) { x.fail(&BrokenError{x.cause(err)}) }
+
+// cause returns why the exchange was cancelled, or err if it was not.
+func (x *exchange) cause(err error) error {
+	if cause := context.Cause(x.req.Context()); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (x *exchange) fail(err error) {
+	if x.s.retire(x) {
+		x.s.recv.Failed(x.out, err)
+	}
+}
+
+// forgotten ends a request, and with it the connection, because the server does
+// not know the session.
+func (x *exchange) forgotten() {
+	x.s.lose(ErrSessionLost)
+	x.fail(ErrSessionLost)
+}
+
+// settle is told that the answer is there. The server should end the stream
+// now, and may take a moment for it.
+func (x *exchange) settle() {
+	x.s.retire(x)
+	x.cancelAfter(answerGrace)
+}
+
+// errorLimit bounds what is read of an answer that says no.
+const errorLimit = 1 << 20
+
+// refused handles an answer with a status that says no. A JSON-RPC error in it
+// is the answer to the request, unless it asks for credentials.
+func (x *exchange) refused(resp *http.Response) {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, int64(min(x.s.config.Limit, errorLimit))))
+	failure := x.in.failure(body)
+	if x.session != "" && resp.StatusCode == http.StatusBadRequest && blamesSession(failure) {
+		x.forgotten()
+		return
+	}
+	challenged := resp.StatusCode == http.StatusUnauthorized || resp.Header.Get("Www-Authenticate") != ""
+	if failure == nil || challenged || x.out.ID == 0 {
+		x.fail(newStatusError(resp, body, x.session))
+		return
+	}
+	x.in.take(body)
+	x.in.batch.Flush()
+}
+
+// blamesSession reports whether a JSON-RPC error speaks of the session. Servers
+// after the example of the TypeScript SDK answer 400 with such an error, not
+// 404, when they do not know the session.
+func blamesSession(failure []byte) bool {
+	members, err := jsonrpc.ParseObject(nil, failure)
+	if err != nil {
+		return false
+	}
+	message, _ := jsonrpc.String(jsonrpc.Find(members, "message"))
+	return bytes.Contains(bytes.ToLower([]byte(message)), []byte("session"))
+}
+
+var (
+	errNoAnswer       = errors.New("the server ended its answer without answering")
+	errInvalidSession = errors.New("the server sent a session id that is not visible ASCII")
+)
+
+// accepted handles an answer with a status that says yes.
+func (x *exchange) accepted(resp *http.Response) {
+	if x.out.Method == "initialize" && !x.isModern() {
+		session := resp.Header.Get(sessionIDHeader)
+		if !visibleASCII(session) {
+			x.fail(errInvalidSession)
+			return
+		}
+		x.s.setSession(session)
+	}
+	switch mediaType(resp) {
+	case typeStream:
+		x.follow(resp)
+	case typeJSON:
+		x.whole(resp)
+	default:
+		body, err := io.ReadAll(io.LimitReader(resp.Body, statusBodyLimit))
+		if len(body) == 0 {
+			x.broken(cmp.Or(err, errNoAnswer))
+			return
+		}
+		x.fail(newStatusError(resp, body, x.session))
+	}
+}
+
+// whole handles an answer in JSON.
+func (x *exchange) whole(resp *http.Response) {
+	body, err := readBody(resp, x.s.config.Limit)
+	if err != nil {
+		x.broken(err)
+		return
+	}
+	if len(body) > x.s.config.Limit {
+		x.in.malformed(x.in.id, &jsonrpc.LineTooLongError{Limit: x.s.config.Limit, ID: x.in.id})
+	} else {
+		x.in.take(body)
+	}
+	x.in.batch.Flush()
+	x.broken(cmp.Or(x.in.missed, errNoAnswer))
+}
+
+// readBody reads a body, or of one that is longer than limit, the first bytes
+// and one more.
+func readBody(resp *http.Response, limit int) ([]byte, error) {
+	var body bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= int64(limit) {
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
+	return body.Bytes(), err
+}
+
+// follow handles an answer in an event stream, and in those that continue it
+// (2025-11-25, Streamable HTTP, resumability and redelivery).
+func (x *exchange) follow(resp *http.Response) {
+	body := resp.Body
+	defer func() { body.Close() }()
+	events := newEventReader(body, x.s.config.Limit, x.in.batch.Flush)
+	var pace pace
+	for {
+		progress, err := x.in.drain(events)
+		if x.in.settled {
+			return
+		}
+		if x.isModern() || events.lastID == "" || x.in.missed != nil {
+			x.broken(cmp.Or(x.in.missed, err, errNoAnswer))
+			return
+		}
+		pace.note(progress)
+		body.Close()
+		if resp, err = x.resume(events, &pace); err != nil {
+			x.broken(err)
+			return
+		}
+		body = resp.Body
+		events.continueOn(body)
+	}
+}
+
+// resumeAttempts is how often in a row a stream may fail to be continued.
+const resumeAttempts = 5
+
+// resume asks for the rest of a stream, as often as it takes.
+func (x *exchange) resume(events *eventReader, pace *pace) (*http.Response, error) {
+	ctx := x.req.Context()
+	for failed := 0; ; {
+		if err := sleep(ctx, pace.wait(events.retry)); err != nil {
+			return nil, err
+		}
+		resp, err := x.s.get(ctx, events.lastID)
+		if err == nil && isSuccess(resp) && mediaType(resp) == typeStream {
+			return resp, nil
+		}
+		if err == nil {
+			err = newStatusError(resp, nil, x.session)
+			discard(resp)
+			if resp.StatusCode < http.StatusInternalServerError {
+				return nil, err
+			}
+		}
+		if failed++; failed == resumeAttempts {
+			return nil, err
+		}
+		pace.note(0)
+	}
+}
