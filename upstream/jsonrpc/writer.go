@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -32,18 +31,12 @@ var ErrClosed = errors.New("writer is closed")
 
 // NewWriter returns a Writer on dst. If dst can write without waiting, small
 // messages go out on the goroutine that flushes them: by its TryWrite, which
-// returns what went and no error when the rest would have to wait, or by its
-// descriptor if that is in non-blocking mode (an [os.File] of a pipe, a socket).
+// returns what went, and no error when the rest would have to wait.
 func NewWriter(dst io.Writer) *Writer {
 	w := &Writer{dst: dst}
 	w.changed.L = &w.mu
-	switch d := dst.(type) {
-	case interface{ TryWrite([]byte) (int, error) }:
+	if d, ok := dst.(interface{ TryWrite([]byte) (int, error) }); ok {
 		w.try = d.TryWrite
-	case syscall.Conn:
-		if raw, err := d.SyscallConn(); err == nil {
-			w.try = tryWriter(raw)
-		}
 	}
 	return w
 }

@@ -11,11 +11,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/pipe"
 )
 
-func newPipe(t *testing.T) (in, out *os.File) {
+func newPipe(t *testing.T) (in *os.File, out *pipe.End) {
 	t.Helper()
-	in, out, err := os.Pipe()
+	out, in, err := pipe.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +119,7 @@ func TestWriterOnClosedFile(t *testing.T) {
 	}
 }
 
-// A descriptor that may block is left to the goroutine.
+// A file that may block is left to the goroutine.
 func TestWriterOnBlockingPipe(t *testing.T) {
 	var fds [2]int
 	if err := syscall.Pipe(fds[:]); err != nil {
@@ -127,7 +129,7 @@ func TestWriterOnBlockingPipe(t *testing.T) {
 	defer in.Close()
 	w := NewWriter(out)
 	if w.try != nil {
-		t.Fatal("a blocking descriptor is written to by the goroutine that flushes")
+		t.Fatal("a blocking file is written to by the goroutine that flushes")
 	}
 	queue(t, w, nil, strings.Repeat("x", 1<<20))
 	go func() {

@@ -11,10 +11,16 @@ type End struct{ *os.File }
 // New takes over a descriptor.
 func New(fd uintptr) (*End, error) { return &End{os.NewFile(fd, "pipe")}, nil }
 
-// Pair makes a pipe. The far end is for a child.
-func Pair() (near *End, far *os.File, err error) {
+// Input makes a pipe to read from. The far end is for a child.
+func Input() (near *End, far *os.File, err error) {
 	r, w, err := os.Pipe()
 	return &End{r}, w, err
+}
+
+// Output makes a pipe to write to. The far end is for a child.
+func Output() (near *End, far *os.File, err error) {
+	r, w, err := os.Pipe()
+	return &End{w}, r, err
 }
 
 // Restore has nothing to put back.

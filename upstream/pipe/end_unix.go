@@ -56,18 +56,25 @@ func New(fd uintptr) (*End, error) {
 	return e, nil
 }
 
-// Pair makes a pipe. The far end is for a child, in blocking mode.
-func Pair() (near *End, far *os.File, err error) {
+// Input makes a pipe to read from. The far end is for a child, in blocking
+// mode.
+func Input() (near *End, far *os.File, err error) { return open(0, 1) }
+
+// Output makes a pipe to write to. The far end is for a child, in blocking
+// mode.
+func Output() (near *End, far *os.File, err error) { return open(1, 0) }
+
+func open(ours, theirs int) (near *End, far *os.File, err error) {
 	var fds [2]int
 	if err := openPair(&fds); err != nil {
 		return nil, nil, err
 	}
-	near, err = New(uintptr(fds[0]))
+	near, err = New(uintptr(fds[ours]))
 	if err != nil {
 		_, _ = unix.Close(fds[0]), unix.Close(fds[1])
 		return nil, nil, err
 	}
-	return near, os.NewFile(uintptr(fds[1]), "pipe"), nil
+	return near, os.NewFile(uintptr(fds[theirs]), "pipe"), nil
 }
 
 // Fd is the descriptor, good until Close.

@@ -178,7 +178,7 @@ func TestNewRefusesBadDescriptor(t *testing.T) {
 
 func pair(t *testing.T) (*End, *os.File) {
 	t.Helper()
-	near, far, err := Pair()
+	near, far, err := Input()
 	must(t, err)
 	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
 	return near, far
@@ -187,10 +187,7 @@ func pair(t *testing.T) (*End, *os.File) {
 // writable returns an End to write to, and its reader.
 func writable(t *testing.T) (*os.File, *End) {
 	t.Helper()
-	var fds [2]int
-	must(t, openPair(&fds))
-	far := os.NewFile(uintptr(fds[0]), "pipe")
-	out, err := New(uintptr(fds[1]))
+	out, far, err := Output()
 	must(t, err)
 	t.Cleanup(func() { _, _ = far.Close(), out.Close() })
 	return far, out

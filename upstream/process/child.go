@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/pipe"
 )
 
 // A Spec is a program to start.
@@ -37,7 +39,7 @@ type Child struct {
 	group    group
 	guardian *Guardian
 
-	stdin  *os.File
+	stdin  *pipe.End
 	stdout *output
 	stderr *stderr
 
@@ -113,9 +115,8 @@ func withoutPath(err error) error {
 	return err
 }
 
-// Stdin is what the child reads. Where the system has it, it is in
-// non-blocking mode. The Child closes it.
-func (c *Child) Stdin() *os.File { return c.stdin }
+// Stdin is what the child reads. The Child closes it.
+func (c *Child) Stdin() *pipe.End { return c.stdin }
 
 // Stdout is what the child writes, for one reader. It ends with io.EOF, at the
 // latest shortly after the group has ended, even if somebody who has left the

@@ -14,9 +14,8 @@ import (
 // pipes are the three streams between weir and a child: weir's own ends, and
 // those of the child.
 type pipes struct {
-	stdin  *os.File
-	stdout *pipe.End
-	stderr *os.File
+	stdin, stdout *pipe.End
+	stderr        *os.File
 
 	childStdin, childStdout, childStderr *os.File
 }
@@ -28,10 +27,10 @@ func openPipes(output int) (p pipes, err error) {
 			p.closeOwnEnds()
 		}
 	}()
-	if p.childStdin, p.stdin, err = os.Pipe(); err != nil {
+	if p.stdin, p.childStdin, err = pipe.Output(); err != nil {
 		return p, err
 	}
-	if p.stdout, p.childStdout, err = pipe.Pair(); err != nil {
+	if p.stdout, p.childStdout, err = pipe.Input(); err != nil {
 		return p, err
 	}
 	if output > 0 {
@@ -44,9 +43,11 @@ func openPipes(output int) (p pipes, err error) {
 func (p *pipes) closeChildEnds() { closeAll(p.childStdin, p.childStdout, p.childStderr) }
 
 func (p *pipes) closeOwnEnds() {
-	closeAll(p.stdin, p.stderr)
-	if p.stdout != nil {
-		_ = p.stdout.Close() // a pipe end has nothing to lose
+	closeAll(p.stderr)
+	for _, end := range []*pipe.End{p.stdin, p.stdout} {
+		if end != nil {
+			_ = end.Close() // nor has this
+		}
 	}
 }
 

@@ -1,0 +1,109 @@
+package upstream
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// A Call is one request to an upstream. Fill the exported fields, hand it to
+// [Upstream.Do] once, and leave them alone until its Sink is Done. It must not
+// be copied after Do.
+type Call struct {
+	Method string
+
+	// Params are the members of params, in the order and with the bytes that
+	// are to be sent, "_meta" among them if it is there. Meta are the members
+	// of that "_meta". What belongs to one hop in it (protocol keys, the
+	// progress token) is replaced for the server's era; the rest passes.
+	//
+	// Both need to be good during Do only, but for a Value of jsonrpc.Large
+	// bytes or more, which is not copied and must not change any more.
+	Params []jsonrpc.Member
+	Meta   []jsonrpc.Member
+
+	// Name is the original name of the tool, Definition its definition as the
+	// server listed it, which must not change any more. Modern HTTP makes
+	// headers of them.
+	Name       string
+	Definition []byte
+
+	Progress bool          // the host wants progress
+	Timeout  time.Duration // without answer or progress; 0 = the upstream's; negative = none
+	Sink     Sink          // required
+
+	// Guarded by the upstream's mu.
+	conn    *connection // where it went
+	resent  bool        // it came back unexecuted once already
+	amended bool        // it was made again with other headers once already
+
+	// cancelled is written under the upstream's mu and, where conn is set, also
+	// under the connection's, so that either is enough to read it.
+	cancelled bool
+
+	// Guarded by the connection's mu.
+	id       uint64
+	sent     bool
+	deadline time.Time
+
+	delivery sync.Mutex // held while the Sink is told something
+	over     bool       // guarded by delivery: Done was called
+}
+
+// A Sink takes what comes back for one call. Its methods are called one at a
+// time, from any goroutine, and must not wait for the host for long: they hold
+// up the server's stream, nobody else's.
+type Sink interface {
+	// Progress takes a notifications/progress of the server for this call; none
+	// comes after Done. m is good until it returns.
+	Progress(b *jsonrpc.Batch, m *jsonrpc.Message)
+
+	// Done takes the outcome. It is called once for each call that was not
+	// cancelled; for one that was, at most once: it may be under way already.
+	Done(b *jsonrpc.Batch, a Answer)
+}
+
+// An Answer is the outcome of a call: the server's message, or an error of
+// type Failure.
+type Answer struct {
+	Message *jsonrpc.Message // a Response or Failure; good until Done returns
+	Modern  bool             // the era the server was spoken to in
+	Err     error
+}
+
+func (c *Call) done(b *jsonrpc.Batch, a Answer) {
+	c.delivery.Lock()
+	defer c.delivery.Unlock()
+	c.over = true
+	c.Sink.Done(b, a)
+}
+
+func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	c.delivery.Lock()
+	defer c.delivery.Unlock()
+	if !c.over {
+		c.Sink.Progress(b, m)
+	}
+}
+
+// keep makes the call independent of the memory its fields came in.
+func (c *Call) keep() {
+	c.Params = keepMembers(c.Params)
+	c.Meta = keepMembers(c.Meta)
+}
+
+func keepMembers(members []jsonrpc.Member) []jsonrpc.Member {
+	if members == nil {
+		return nil
+	}
+	out := make([]jsonrpc.Member, len(members))
+	for i, m := range members {
+		if len(m.Value) < jsonrpc.Large {
+			m.Value = slices.Clone(m.Value)
+		}
+		out[i] = jsonrpc.Member{Key: slices.Clone(m.Key), Name: slices.Clone(m.Name), Value: m.Value}
+	}
+	return out
+}

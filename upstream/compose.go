@@ -1,0 +1,205 @@
+package upstream
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// A composer writes requests without copying large members. It is reused.
+type composer struct {
+	out    transport.Outgoing
+	pieces [][]byte
+	buf    []byte // the piece under way is buf[from:]
+	from   int
+}
+
+var composers = sync.Pool{New: func() any { return new(composer) }}
+
+// release makes the composer ready for its next use. Memory that a transport
+// may have kept is left to it.
+func (w *composer) release() {
+	clear(w.pieces)
+	w.out = transport.Outgoing{}
+	w.pieces, w.from = w.pieces[:0], 0
+	if w.buf = w.buf[:0]; cap(w.buf) >= jsonrpc.Large {
+		w.buf = nil
+	}
+	composers.Put(w)
+}
+
+func (w *composer) add(p []byte) {
+	if len(p) < jsonrpc.Large {
+		w.buf = append(w.buf, p...)
+		return
+	}
+	w.endPiece()
+	w.pieces = append(w.pieces, p)
+}
+
+func (w *composer) text(s string) { w.buf = append(w.buf, s...) }
+
+func (w *composer) endPiece() {
+	if w.from < len(w.buf) {
+		w.pieces = append(w.pieces, w.buf[w.from:len(w.buf):len(w.buf)])
+		w.from = len(w.buf)
+	}
+}
+
+// request writes call as the request id for the connection's era. What it
+// returns is good until release.
+func (w *composer) request(c *connection, call *Call, id uint64) *transport.Outgoing {
+	facts := c.facts.Load()
+	w.text(`{"jsonrpc":"2.0","id":`)
+	w.buf = strconv.AppendUint(w.buf, id, 10)
+	w.text(`,"method":`)
+	w.buf = jsonrpc.AppendString(w.buf, call.Method)
+	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, call: call, id: id}
+	m.params()
+	w.text("}")
+	w.endPiece()
+
+	w.out = transport.Outgoing{Pieces: w.pieces, Method: call.Method, ID: id}
+	if facts.Modern {
+		w.out.Version, w.out.Name = facts.Version, call.Name
+		if c.u.cfg.Transport == HTTP {
+			w.out.Params = paramHeaders(call)
+		}
+	}
+	return &w.out
+}
+
+// metaWriter writes the params of one request, with the _meta of its hop.
+type metaWriter struct {
+	*composer
+	facts      *Facts
+	clientInfo []byte
+	call       *Call
+	id         uint64
+}
+
+func (w *metaWriter) params() {
+	wanted := w.facts.Modern || w.call.Progress
+	if len(w.call.Params) == 0 && !wanted {
+		if w.call.Params != nil {
+			w.text(`,"params":{}`)
+		}
+		return
+	}
+	w.text(`,"params":{`)
+	comma, hasMeta := "", false
+	for i := range w.call.Params {
+		p := &w.call.Params[i]
+		isMeta := string(p.Key) == "_meta"
+		if isMeta && !wanted && !w.passes() {
+			continue
+		}
+		w.text(comma)
+		comma = ","
+		w.buf = append(append(w.buf, p.Name...), ':')
+		if isMeta && (wanted || slices.ContainsFunc(w.call.Meta, hopKey)) {
+			w.meta()
+		} else {
+			w.add(p.Value)
+		}
+		hasMeta = hasMeta || isMeta
+	}
+	if wanted && !hasMeta {
+		w.text(comma)
+		w.text(`"_meta":`)
+		w.meta()
+	}
+	w.text("}")
+}
+
+// passes reports whether anything of a host's _meta is for a legacy server.
+// An empty one is left alone; one of protocol keys only goes.
+func (w *metaWriter) passes() bool {
+	own := func(m jsonrpc.Member) bool { return !hopKey(m) }
+	return len(w.call.Meta) == 0 || slices.ContainsFunc(w.call.Meta, own)
+}
+
+// hopKey reports whether a member of _meta is the modern protocol's own and
+// thus not for a legacy server (2026-07-28, basic, _meta).
+func hopKey(m jsonrpc.Member) bool {
+	switch string(m.Key) {
+	case MetaVersion, MetaCapabilities, MetaClientInfo, MetaLogLevel, MetaProgress:
+		return true
+	}
+	return false
+}
+
+// meta writes the _meta of a request: the host's members but for those of its
+// hop, and those of ours.
+func (w *metaWriter) meta() {
+	w.text("{")
+	start := len(w.buf)
+	var capabilities []byte
+	for _, m := range w.call.Meta {
+		switch {
+		case !hopKey(m), w.facts.Modern && string(m.Key) == MetaLogLevel:
+			w.buf = append(append(w.buf, m.Name...), ':')
+			w.buf = append(append(w.buf, m.Value...), ',')
+		case string(m.Key) == MetaCapabilities:
+			capabilities = m.Value
+		}
+	}
+	if w.call.Progress {
+		w.text(`"` + MetaProgress + `":`)
+		w.buf = append(strconv.AppendUint(w.buf, w.id, 10), ',')
+	}
+	if w.facts.Modern {
+		w.text(`"` + MetaVersion + `":"`)
+		w.text(w.facts.Version)
+		w.text(`","` + MetaCapabilities + `":`)
+		w.capabilities(capabilities)
+		w.text(`,"` + MetaClientInfo + `":`)
+		w.buf = append(append(w.buf, w.clientInfo...), ',')
+	}
+	if len(w.buf) > start {
+		w.buf = w.buf[:len(w.buf)-1]
+	}
+	w.text("}")
+}
+
+func (w *metaWriter) capabilities(ofHost []byte) {
+	if ofHost == nil {
+		w.text("{}")
+		return
+	}
+	w.buf = append(w.buf, carried(ofHost)...)
+}
+
+// tasksExtension lets a server answer a call with a task (2026-07-28, tasks
+// extension), which weir does not carry: it is not claimed to any server.
+const tasksExtension = "io.modelcontextprotocol/tasks"
+
+// carried returns the capabilities of a host less what weir cannot carry.
+func carried(capabilities []byte) []byte {
+	// An escape could hide the name.
+	if !bytes.Contains(capabilities, []byte(tasksExtension)) && bytes.IndexByte(capabilities, '\\') < 0 {
+		return capabilities
+	}
+	members, err := jsonrpc.ParseObject(nil, capabilities)
+	if err != nil {
+		return []byte("{}")
+	}
+	var edits []jsonrpc.Edit
+	for _, m := range members {
+		if string(m.Key) != "extensions" {
+			continue
+		}
+		extensions, err := jsonrpc.ParseObject(nil, m.Value)
+		kept := slices.DeleteFunc(slices.Clone(extensions), isTasks)
+		if err == nil && len(kept) < len(extensions) {
+			edits = append(edits, jsonrpc.Edit{At: m.Value, With: object(kept...)})
+		}
+	}
+	return jsonrpc.Splice(nil, capabilities, edits...)
+}
+
+func isTasks(m jsonrpc.Member) bool { return string(m.Key) == tasksExtension }

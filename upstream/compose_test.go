@@ -1,0 +1,155 @@
+package upstream
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/upstreamtest"
+)
+
+type raw = json.RawMessage
+
+// What of _meta goes to the server, for each pair of eras.
+func TestMeta(t *testing.T) {
+	const (
+		hop = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` +
+			`{"elicitation":{"form":{}}},"io.modelcontextprotocol/clientInfo":{"name":"desk"},"io.modelcontextprotocol/logLevel":"info"`
+		vendor  = `"a.b/c":{"x": 1.0},"traceparent":"00-1-2-01"`
+		ours    = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":`
+		weir    = `,"io.modelcontextprotocol/clientInfo":{"name":"weir","version":"0"}`
+		elicits = `{"elicitation":{"form":{}}}`
+	)
+	tests := []struct {
+		name     string
+		modern   bool // the server
+		params   string
+		progress bool
+		want     string // params, with TOKEN for the id
+	}{
+		{"LL nothing", false, `"arguments":{}`, false, `"arguments":{}`},
+		{"LL raw", false, `"_meta": { "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`, false,
+			`"_meta":{ "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`},
+		{"LL empty", false, `"_meta":{}`, false, `"_meta":{}`},
+		{"LL token", false, `"_meta":{` + vendor + `,"progressToken":"p"}`, true, `"_meta":{` + vendor + `,"progressToken":TOKEN}`},
+		{"LL only token", false, `"_meta":{"progressToken":7},"arguments":{}`, true, `"_meta":{"progressToken":TOKEN},"arguments":{}`},
+		{"LL escaped keys", false, `"_meta":{"progress\u0054oken":7,"a\u002eb":1}`, true, `"_meta":{"a\u002eb":1,"progressToken":TOKEN}`},
+		{"LM nothing", true, `"arguments":{}`, false, `"arguments":{},"_meta":{` + ours + `{}` + weir + `}`},
+		{"LM token", true, `"_meta":{` + vendor + `,"progressToken":"p"}`, true,
+			`"_meta":{` + vendor + `,"progressToken":TOKEN,` + ours + `{}` + weir + `}`},
+		{"ML protocol keys only", false, `"_meta":{` + hop + `},"arguments":{}`, false, `"arguments":{}`},
+		{"ML vendor", false, `"_meta":{` + hop + `,` + vendor + `}`, false, `"_meta":{` + vendor + `}`},
+		{"ML token", false, `"_meta":{` + hop + `,"progressToken":1,` + vendor + `}`, true,
+			`"_meta":{` + vendor + `,"progressToken":TOKEN}`},
+		{"MM", true, `"_meta":{"progressToken":"p",` + hop + `,` + vendor + `}`, true,
+			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + vendor + `,"progressToken":TOKEN,` + ours + elicits + weir + `}`},
+		{"MM without token", true, `"_meta":{` + hop + `}`, false,
+			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + ours + elicits + weir + `}`},
+		{"MM tasks", true, `"_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}},"roots":{}}}`, false,
+			`"_meta":{` + ours + `{"extensions":{},"roots":{}}` + weir + `}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				version := upstreamtest.Legacy
+				if test.modern {
+					version = upstreamtest.Modern
+				}
+				u, server := openScript(t, upstreamtest.Script{Versions: []string{version}}, Peer{Modern: test.modern, Version: version})
+				s := newSink()
+				call := toolCall(s, "echo", test.params)
+				call.Progress = test.progress
+				u.Do(nil, call)
+				if d := s.wait(t); d.err != nil || d.modern != test.modern {
+					t.Fatalf("got error %v, modern %v, want modern %v", d.err, d.modern, test.modern)
+				}
+				var m jsonrpc.Message
+				if err := m.Parse(server.Received("tools/call")[0].Message); err != nil {
+					t.Fatal(err)
+				}
+				want := `{"name":"echo",` + strings.ReplaceAll(test.want, "TOKEN", string(m.ID)) + `}`
+				if diff := cmp.Diff(want, string(m.Params)); diff != "" {
+					t.Errorf("params (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestCarried(t *testing.T) {
+	tests := []struct{ capabilities, want string }{
+		{`{}`, `{}`},
+		{`{ "extensions": { "a/b": {} } }`, `{ "extensions": { "a/b": {} } }`},
+		{`{"elicitation":{}, "extensions": { "a/b": {"n":1.0} , "io.modelcontextprotocol/tasks":{} }, "x":1}`,
+			`{"elicitation":{}, "extensions": {"a/b":{"n":1.0}}, "x":1}`},
+		{`{"extensions":{"io.modelcontextprotocol/tasks":{"x":[1]}}}`, `{"extensions":{}}`},
+		{`{"extensions":{"io.modelcontextprotocol\/t\u0061sks":{}}}`, `{"extensions":{}}`},
+		{`{"\u0065xtensions":{"io.modelcontextprotocol/tasks":{}}}`, `{"\u0065xtensions":{}}`},
+		{`{"extensions":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}`, `{"extensions":{},"extensions":{}}`},
+		{`{"extensions":{"io.modelcontextprotocol/tasks":1,"io.modelcontextprotocol/tasks":2,"a/b":3}}`, `{"extensions":{"a/b":3}}`},
+		{`{"experimental":{"io.modelcontextprotocol/tasks":{}}}`, `{"experimental":{"io.modelcontextprotocol/tasks":{}}}`},
+		{`{"extensions":"io.modelcontextprotocol/tasks"}`, `{"extensions":"io.modelcontextprotocol/tasks"}`},
+		{`"io.modelcontextprotocol/tasks"`, `{}`},
+	}
+	for _, test := range tests {
+		if got := string(carried([]byte(test.capabilities))); got != test.want {
+			t.Errorf("carried(%s) = %s, want %s", test.capabilities, got, test.want)
+		}
+	}
+}
+
+// A large argument reaches the server whole, whether it is sent at once or has
+// to wait for the connection, and wherever the host's memory goes meanwhile.
+func TestLargeParams(t *testing.T) {
+	large := `"` + strings.Repeat("x", jsonrpc.Large+100) + `"`
+	many := strings.Repeat(`"a":1,`, 9000) + `"b":2`
+	arguments := `{"small":1,"large":` + large + `,"after":2}`
+	synctest.Test(t, func(t *testing.T) {
+		u, server := openScript(t, upstreamtest.Script{}, legacyHost)
+		for range 2 {
+			s := newSink()
+			call := toolCall(s, "echo", `"arguments":`+arguments+`,"_meta":{`+many+`}`)
+			call.Progress = true
+			small := call.Params[0].Value
+			u.Do(nil, call)
+			copy(small, `"gone"`)
+			if d := s.wait(t); d.err != nil {
+				t.Fatal(d.err)
+			}
+		}
+		for _, r := range server.Received("tools/call") {
+			text := string(r.Message)
+			if !strings.Contains(text, `"name":"echo","arguments":`+arguments+`,"_meta":{`+many+`,"progressToken":`) {
+				t.Errorf("got %.100s … %s", text, text[len(text)-100:])
+			}
+		}
+	})
+}
+
+func FuzzCarried(f *testing.F) {
+	f.Add([]byte(`{"extensions":{"io.modelcontextprotocol/tasks":{},"a":1},"b":[]}`))
+	f.Add([]byte(`{"extensions":{"\u0069o.modelcontextprotocol/tasks":{}}}`))
+	f.Fuzz(func(t *testing.T, capabilities []byte) {
+		if !jsonrpc.Valid(capabilities) {
+			return
+		}
+		got := carried(capabilities)
+		members, err := jsonrpc.ParseObject(nil, got)
+		if err != nil {
+			if string(got) != string(capabilities) {
+				t.Fatalf("carried(%q) = %q: %v", capabilities, got, err)
+			}
+			return
+		}
+		for _, m := range members {
+			within, _ := jsonrpc.ParseObject(nil, m.Value)
+			if string(m.Key) == "extensions" && jsonrpc.Find(within, tasksExtension) != nil {
+				t.Errorf("carried(%q) = %q", capabilities, got)
+			}
+		}
+	})
+}

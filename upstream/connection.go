@@ -1,0 +1,222 @@
+package upstream
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// Facts are what a server said of itself in the handshake.
+type Facts struct {
+	Modern       bool
+	Version      string // the revision spoken
+	ServerInfo   []byte // raw; nil if it gave none
+	Capabilities []byte // raw object
+	Instructions string
+}
+
+// A connection correlates: it numbers the requests of one transport connection
+// and gives each answer to its call. It lives from dial to loss.
+type connection struct {
+	u       *Upstream
+	t       transport.Conn // written before dialled is closed; nil if the dial failed
+	dialled chan struct{}
+	facts   atomic.Pointer[Facts] // what is spoken; final once the upstream is ready
+	stale   chan struct{}         // holds one token when the handshake does not hold any more
+
+	mu      sync.Mutex
+	lastID  uint64
+	pending map[uint64]*Call // whoever takes a call out ends it
+	ended   bool             // nothing is sent any more
+	useful  bool             // it has answered a call
+	opened  int              // listen streams that the server has acknowledged
+	drained chan struct{}    // closed when ended and nothing is pending
+	timer   *time.Timer      // fires at armed or never; see deadlines.go
+	armed   time.Time
+}
+
+// errEnded is why a request cannot be sent on a connection that is lost: it was
+// surely not sent.
+var errEnded = errors.New("connection has ended")
+
+func newConnection(u *Upstream) *connection {
+	c := &connection{
+		u:       u,
+		dialled: make(chan struct{}),
+		stale:   make(chan struct{}, 1),
+		pending: make(map[uint64]*Call),
+		drained: make(chan struct{}),
+	}
+	c.facts.Store(&Facts{Version: LatestLegacy})
+	return c
+}
+
+func (c *connection) modern() bool { return c.facts.Load().Modern }
+
+// send numbers the call and hands it to the transport. An error means that
+// nothing was sent and the call is not pending.
+func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
+	c.mu.Lock()
+	if c.ended || call.cancelled {
+		defer c.mu.Unlock()
+		if call.cancelled {
+			return nil
+		}
+		return errEnded
+	}
+	c.lastID++
+	id := c.lastID
+	call.id, call.sent = id, false
+	c.pending[id] = call
+	c.watch(call, time.Now())
+	c.mu.Unlock()
+
+	w := composers.Get().(*composer)
+	err := c.t.Send(b, w.request(c, call, id))
+	w.release()
+	return c.noteSent(call, id, err)
+}
+
+// noteSent opens the call to cancellation. One that was cancelled while it was
+// being sent is cancelled now. It returns err if that is for the caller to
+// deal with: the call may have ended otherwise, and may be anywhere by now.
+func (c *connection) noteSent(call *Call, id uint64, err error) error {
+	c.mu.Lock()
+	if c.pending[id] != call {
+		c.mu.Unlock()
+		return nil
+	}
+	call.sent = err == nil
+	cancelled := call.cancelled
+	if err != nil || cancelled {
+		c.remove(id)
+	}
+	c.mu.Unlock()
+	switch {
+	case !cancelled:
+		return err
+	case err == nil:
+		c.abandon(id, nil)
+	}
+	return nil
+}
+
+// withdraw notes that the call was cancelled. It reports the id by which the
+// server is to be told, if it has the call: one that is being sent right now
+// is left to noteSent. The caller holds u.mu.
+func (c *connection) withdraw(call *Call) (id uint64, tell bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call.cancelled = true
+	if c.pending[call.id] != call || !call.sent {
+		return 0, false
+	}
+	c.remove(call.id)
+	return call.id, true
+}
+
+// abandon tells the server that nobody waits for a request any more, with the
+// raw reason if there is one (2025-11-25, basic, cancellation).
+func (c *connection) abandon(id uint64, reason []byte) {
+	if !c.t.Abandon(id) {
+		return
+	}
+	members := []jsonrpc.Member{jsonrpc.NewMember("requestId", strconv.AppendUint(nil, id, 10))}
+	if reason != nil {
+		members = append(members, jsonrpc.NewMember("reason", reason))
+	}
+	c.notify("notifications/cancelled", object(members...))
+}
+
+// notify sends a notification. One that cannot be sent is lost with its
+// connection.
+func (c *connection) notify(method string, params []byte) {
+	msg := append(quoted(method), `,"params":`...)
+	msg = append(append(msg, params...), '}')
+	out := &transport.Outgoing{
+		Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","method":`), msg},
+		Method: method,
+	}
+	if facts := c.facts.Load(); facts.Modern {
+		out.Version = facts.Version
+	}
+	if err := c.t.Send(nil, out); err != nil {
+		c.u.log.Debug().Err(err).Str("method", method).Msg("notification not sent")
+	}
+}
+
+// take removes a pending call: whoever gets it ends it.
+func (c *connection) take(id uint64) *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.pending[id]
+	c.remove(id)
+	return call
+}
+
+// remove is the one way out of pending. The caller holds c.mu.
+func (c *connection) remove(id uint64) {
+	if _, ok := c.pending[id]; !ok {
+		return
+	}
+	delete(c.pending, id)
+	if c.ended && len(c.pending) == 0 {
+		close(c.drained)
+	}
+}
+
+// leave refuses further calls; those that are pending go on. The channel is
+// closed when none is left.
+func (c *connection) leave() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended && len(c.pending) == 0 {
+		close(c.drained)
+	}
+	c.ended = true
+	return c.drained
+}
+
+// end fails every pending call and refuses further ones.
+func (c *connection) end(failure error) {
+	c.leave()
+	var failed []*Call
+	c.mu.Lock()
+	for id, call := range c.pending {
+		failed = append(failed, call)
+		c.remove(id)
+	}
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	for _, call := range failed {
+		call.done(nil, Answer{Err: failure, Modern: c.modern()})
+	}
+}
+
+func (c *connection) isUseful() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.useful
+}
+
+// outdate makes the supervisor shake hands anew on another connection.
+func (c *connection) outdate() {
+	select {
+	case c.stale <- struct{}{}:
+	default:
+	}
+}
+
+// publish marks the end of the handshake: what counts as use comes after it.
+func (c *connection) publish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.useful = false
+}

@@ -1,0 +1,36 @@
+// Package upstream is the far side of weir: one [Upstream] for each configured
+// MCP server, and a [Set] of them. It dials, finds out the era, shakes hands,
+// correlates calls with answers, and says in typed errors what went wrong and
+// whether a call may have run. It knows nothing of exposed names, policy or
+// the host; whoever calls it gives original names and takes raw answers.
+//
+// # Life
+//
+// An upstream is idle until something is asked of it (or, if eager, until the
+// Set is opened). Its supervisor then dials and shakes hands; calls that came
+// meanwhile wait, at most for the connect timeout. Once ready, a call is
+// written by the goroutine that makes it, and answered by the goroutine that
+// reads the connection: no goroutine and no lock stands in between but the
+// table of pending calls. When a connection is lost, each call on it ends with
+// an error that says it may have run; the next call dials again. A server that
+// cannot be reached, or that is lost time after time before it has answered
+// anything, is let alone for a while that grows, and calls fail at once.
+//
+// What was surely not executed is made again, once: a call that the transport
+// did not take since it had just ended; one that met a forgotten session, in
+// one new session for all of them, while those that the server took before are
+// still answered in the old one; one whose headers a modern server refuses,
+// with those of a fresh definition of the tool.
+//
+// # Locks
+//
+// An Upstream's mu comes before a connection's mu. Nothing is sent and no Sink
+// or Handler called under either. A call moves between connections under the
+// Upstream's mu; whoever takes it out of a table of pending calls ends it.
+//
+// # Eras
+//
+// A server that speaks both eras is spoken to in the host's, so that nothing
+// needs translating (see [Peer]). The outcome can be remembered and given back
+// as a hint, which spares the probe.
+package upstream

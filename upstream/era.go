@@ -1,0 +1,227 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// probeTime is how long server/discover may stay unanswered before initialize
+// is sent as well. An answer that comes later still counts if it is the first.
+const probeTime = 3 * time.Second
+
+// connect dials and shakes hands, in the host's era if the server speaks it,
+// within the connect timeout.
+func (u *Upstream) connect(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, u.cfg.ConnectTimeout, errConnectTimeout)
+	defer cancel()
+	conn, err := u.tryToConnect(ctx)
+	if _, told := errors.AsType[Failure](err); err != nil && !told && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return conn, err
+}
+
+// tryToConnect starts a server that ends when it is probed once more and does
+// not probe it again (2026-07-28, versioning: detecting the era).
+func (u *Upstream) tryToConnect(ctx context.Context) (*connection, error) {
+	if u.ending != nil {
+		select {
+		case <-u.ending:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	cfg, err := u.cfg.resolved(ctx)
+	if err != nil {
+		return nil, ConfigurationError{&Fault{
+			Server: u.cfg.Name, Err: err,
+			Text: "a value of its configuration could not be read", Hint: seeServers,
+		}}
+	}
+	plan := u.plan()
+	conn, err := u.dialAndShake(ctx, cfg, plan)
+	if plan != modernFirst || !errors.Is(err, errLostEarly) {
+		return conn, err
+	}
+	select {
+	case <-u.ending:
+	case <-ctx.Done():
+		return nil, err
+	}
+	return u.dialAndShake(ctx, cfg, legacyOnly)
+}
+
+// A plan is which handshakes to try.
+type plan int
+
+const (
+	legacyFirst plan = iota
+	modernFirst
+	legacyOnly
+	modernOnly
+)
+
+// plan follows the configuration, else what was found last time, else the
+// host's era.
+func (u *Upstream) plan() plan {
+	u.mu.Lock()
+	hint := u.hint
+	u.mu.Unlock()
+	modern := u.set.peer.Load().Modern
+	if hint != nil {
+		modern = *hint
+	}
+	switch {
+	case u.cfg.Protocol == ModernVersion:
+		return modernOnly
+	case u.cfg.Protocol != "":
+		return legacyOnly
+	case modern:
+		return modernFirst
+	}
+	return legacyFirst
+}
+
+func (u *Upstream) dialAndShake(ctx context.Context, cfg Config, p plan) (*connection, error) {
+	conn := newConnection(u)
+	if err := conn.dial(ctx, cfg); err != nil {
+		return nil, err
+	}
+	facts, err := conn.shake(ctx, p)
+	if err != nil {
+		conn.end(u.failure(err))
+		u.endBehind(conn)
+		return nil, err
+	}
+	conn.facts.Store(&facts)
+	conn.t.Established(facts.Version, facts.Modern)
+	if !facts.Modern {
+		conn.notify("notifications/initialized", []byte("{}"))
+	}
+	return conn, nil
+}
+
+// shake tries the handshakes of the plan. A refusal of one leads to the other;
+// anything else (a lost connection, credentials, a 5xx) says nothing about the
+// era and ends the try.
+func (c *connection) shake(ctx context.Context, p plan) (Facts, error) {
+	switch p {
+	case legacyOnly:
+		return c.initialize(ctx)
+	case modernOnly:
+		return c.discover(ctx)
+	case modernFirst:
+		return c.probe(ctx)
+	}
+	facts, err := c.initialize(ctx)
+	if !refused(err) {
+		return facts, err
+	}
+	facts, modernErr := c.discover(ctx)
+	if refused(modernErr) {
+		return Facts{}, err
+	}
+	return facts, modernErr
+}
+
+// probe sends server/discover, and initialize when that is refused or stays
+// unanswered for a while. The first good answer decides.
+func (c *connection) probe(ctx context.Context) (Facts, error) {
+	discover := c.askDiscover()
+	defer c.forget(discover)
+	patience := time.NewTimer(probeTime)
+	defer patience.Stop()
+	_, err := c.await(ctx, patience.C, discover, nil)
+	if errors.Is(err, errSilent) {
+		return c.eitherOf(ctx, discover)
+	}
+	if err != nil {
+		return Facts{}, err
+	}
+	facts, err := c.read(discover)
+	if refused(err) {
+		return c.initialize(ctx)
+	}
+	return facts, err
+}
+
+// eitherOf sends initialize too, to a server that may not have started yet or
+// may never answer a probe.
+func (c *connection) eitherOf(ctx context.Context, discover *waiter) (Facts, error) {
+	initialize := c.askInitialize(c.legacyVersion())
+	defer c.forget(initialize)
+	first, err := c.await(ctx, nil, discover, initialize)
+	if err != nil {
+		return Facts{}, err
+	}
+	facts, err := c.read(first)
+	if !refused(err) {
+		return facts, err
+	}
+	second := discover
+	if first == discover {
+		second = initialize
+	}
+	if _, err := c.await(ctx, nil, second, nil); err != nil {
+		return Facts{}, err
+	}
+	return c.read(second)
+}
+
+// initialize asks once more if the server refuses the revision and names
+// others (2025-11-25, lifecycle, version negotiation).
+func (c *connection) initialize(ctx context.Context) (Facts, error) {
+	version := c.legacyVersion()
+	w := c.askInitialize(version)
+	defer c.forget(w)
+	if _, err := c.await(ctx, nil, w, nil); err != nil {
+		return Facts{}, err
+	}
+	facts, err := c.read(w)
+	other := newestLegacy(supported(err))
+	if other == "" || other == version {
+		return facts, err
+	}
+	w = c.askInitialize(other)
+	defer c.forget(w)
+	if _, err := c.await(ctx, nil, w, nil); err != nil {
+		return Facts{}, err
+	}
+	return c.read(w)
+}
+
+func (c *connection) discover(ctx context.Context) (Facts, error) {
+	w := c.askDiscover()
+	defer c.forget(w)
+	if _, err := c.await(ctx, nil, w, nil); err != nil {
+		return Facts{}, err
+	}
+	return c.read(w)
+}
+
+// refused reports whether err is a server's refusal of a handshake it does not
+// know: any JSON-RPC error, or an HTTP answer that a server of the other era
+// gives. Credentials and 5xx say nothing about the era.
+func refused(err error) bool {
+	if errors.Is(err, errOtherEra) {
+		return true
+	}
+	if _, judged := errors.AsType[ProtocolError](err); judged {
+		return false
+	}
+	if _, ok := errors.AsType[*ReplyError](err); ok {
+		return true
+	}
+	status, ok := errors.AsType[*transport.StatusError](err)
+	if !ok {
+		return false
+	}
+	switch status.Code {
+	case 400, 404, 405, 406, 415, 422, 501:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package upstream
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// isOpen waits until the transport is dialled, since a server may speak before
+// the dialer has returned. It reports whether the dial succeeded.
+func (c *connection) isOpen() bool {
+	<-c.dialled
+	return c.t != nil
+}
+
+// Receive implements transport.Receiver.
+func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, _ uint64) {
+	if !c.isOpen() {
+		return
+	}
+	switch m.Kind {
+	case jsonrpc.Response, jsonrpc.Failure:
+		c.answer(b, m)
+	case jsonrpc.Notification:
+		c.notification(b, m)
+	case jsonrpc.Request:
+		c.request(b, m)
+	}
+}
+
+func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	call := c.takeAnswered(m.ID)
+	switch {
+	case call == nil:
+		c.u.noise.stray(m.ID)
+	case c.modern() && m.Kind == jsonrpc.Failure:
+		c.modernError(b, call, m)
+	default:
+		call.done(b, Answer{Message: m, Modern: c.modern()})
+	}
+}
+
+// takeAnswered is take for an answer with this raw id.
+func (c *connection) takeAnswered(rawID []byte) *Call {
+	id, ok := number(rawID)
+	if !ok {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.pending[id]
+	if call != nil {
+		c.useful = true
+		c.remove(id)
+	}
+	return call
+}
+
+// modernError deals with the errors of a modern server that are about weir's
+// part of the request and mean nothing to the host (2026-07-28, basic, error
+// codes). The handshake reads them by itself.
+func (c *connection) modernError(b *jsonrpc.Batch, call *Call, m *jsonrpc.Message) {
+	code := string(jsonrpc.Find(m.Fields, "code"))
+	switch {
+	case call.Method == discoverMethod:
+		call.done(b, Answer{Message: m, Modern: true})
+	case code == strconv.Itoa(codeHeader):
+		c.u.amend(b, call)
+	case code == strconv.Itoa(codeVersion):
+		c.outdate()
+		call.done(b, Answer{Modern: true, Err: c.u.outdated()})
+	default:
+		call.done(b, Answer{Message: m, Modern: true})
+	}
+}
+
+func (c *connection) notification(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	switch string(m.Method) {
+	case "notifications/progress":
+		c.progress(b, m)
+	case "notifications/cancelled":
+		c.listenEnded(m)
+	case "notifications/subscriptions/acknowledged":
+		c.listenOpened(b)
+	default:
+		c.u.set.handler.Notification(c.u, b, m)
+	}
+}
+
+func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	token, ok := number(jsonrpc.Find(m.Fields, MetaProgress))
+	if !ok {
+		return
+	}
+	if call := c.restarted(token); call != nil {
+		call.progress(b, m)
+	}
+}
+
+// request answers a request of the server. ping is liveness (2025-11-25, basic,
+// ping); all else is refused, since no capability was declared for it.
+func (c *connection) request(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	rest := []byte(`,"result":{}}`)
+	if string(m.Method) != "ping" {
+		rest = []byte(`,"error":{"code":-32601,"message":"Method not found"}}`)
+	}
+	out := &transport.Outgoing{Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","id":`), m.ID, rest}}
+	if err := c.t.Send(b, out); err != nil {
+		c.u.log.Debug().Err(err).Msg("answer to a server request not sent")
+	}
+}
+
+// Malformed implements transport.Receiver: it fails exactly the call whose
+// answer could not be used.
+func (c *connection) Malformed(b *jsonrpc.Batch, id []byte, err error) {
+	if !c.isOpen() {
+		return
+	}
+	call := c.takeAnswered(id)
+	if call == nil {
+		c.u.noise.malformed(err)
+		return
+	}
+	c.u.log.Warn().Err(err).Str("method", call.Method).Msg("answer cannot be used")
+	call.done(b, Answer{Modern: c.modern(), Err: unusable(c.u.cfg.Name, err)})
+}
+
+// Failed implements transport.Receiver.
+func (c *connection) Failed(out *transport.Outgoing, err error) {
+	call := c.take(out.ID)
+	if call == nil {
+		return
+	}
+	if errors.Is(err, transport.ErrSessionLost) {
+		c.u.resend(call, out, c)
+		return
+	}
+	call.done(nil, Answer{Modern: c.modern(), Err: c.u.failure(sent(err))})
+}
+
+// sent makes sure that an error of a request that the transport had taken is
+// not understood as one of a request that was never sent.
+func sent(err error) error {
+	_, unsent := errors.AsType[*transport.DialError](err)
+	_, answered := errors.AsType[*transport.StatusError](err)
+	if unsent || answered {
+		return err
+	}
+	return &transport.BrokenError{Err: err}
+}
+
+// Stderr implements transport.Receiver.
+func (c *connection) Stderr(line []byte) { c.u.noise.stderr(line) }
+
+// number reads an id or token as we write them: a canonical decimal.
+func number(raw []byte) (uint64, bool) {
+	if len(raw) == 0 || len(raw) > 19 || raw[0] == '0' {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
+}
+
+// clip shortens foreign bytes for the log.
+func clip(p []byte) []byte { return p[:min(len(p), 80)] }

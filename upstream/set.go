@@ -1,0 +1,140 @@
+package upstream
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/process"
+)
+
+// A Handler learns what upstreams do by themselves. Its methods must not
+// block, and are called from many goroutines.
+type Handler interface {
+	// Notification takes a notification of the server that belongs to no call.
+	// m is good until it returns.
+	Notification(u *Upstream, b *jsonrpc.Batch, m *jsonrpc.Message)
+
+	// StateChanged tells that Status has changed, except to Closed. Changes that
+	// follow one another closely may be told late, or once.
+	StateChanged(u *Upstream)
+}
+
+// Options are what the upstreams of a Set share.
+type Options struct {
+	Name, Version string // of weir, for clientInfo
+	Process       ProcessOptions
+	Handler       Handler
+	Log           zerolog.Logger
+
+	// Dialers are further transports by their names, or others in place of
+	// Stdio and HTTP.
+	Dialers map[string]Dialer
+}
+
+// ProcessOptions are what child processes are started with.
+type ProcessOptions struct {
+	Environ  []string          // weir's own environment, of which children get a part
+	Weir     map[string]string // what weir tells its children about itself
+	Guardian []string          // the command that runs weir as the guardian of its children
+}
+
+// A Set is all configured upstreams. It owns every goroutine and child process
+// of theirs.
+type Set struct {
+	all        []*Upstream
+	byName     map[string]*Upstream
+	handler    Handler
+	log        zerolog.Logger
+	process    ProcessOptions
+	clientInfo []byte // raw
+	guardian   *process.Guardian
+	finder     *process.Finder
+	dialers    map[string]Dialer
+	peer       atomic.Pointer[Peer]
+
+	ctx    context.Context //nolint:containedctx // the life of the Set itself
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// NewSet makes the upstreams of cfgs, in that order. It starts nothing; close
+// it all the same.
+func NewSet(cfgs []Config, o Options) *Set {
+	s := &Set{
+		byName:  make(map[string]*Upstream, len(cfgs)),
+		handler: o.Handler,
+		log:     o.Log,
+		process: o.Process,
+		clientInfo: object(
+			jsonrpc.NewMember("name", quoted(o.Name)),
+			jsonrpc.NewMember("version", quoted(o.Version)),
+		),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.guardian = process.NewGuardian(o.Process.Guardian, func(err error) {
+		s.log.Warn().Err(err).Msg("children have no guardian")
+	})
+	s.finder = process.NewFinder(s.guardian, o.Process.Environ)
+	s.dialers = map[string]Dialer{Stdio: s.dialStdio, HTTP: dialHTTP}
+	maps.Copy(s.dialers, o.Dialers)
+	s.peer.Store(&Peer{Version: LatestLegacy})
+	for _, cfg := range cfgs {
+		u := newUpstream(cfg, s)
+		s.all = append(s.all, u)
+		s.byName[cfg.Name] = u
+	}
+	return s
+}
+
+// All returns the upstreams in the order of the configuration. The slice is
+// not to be changed.
+func (s *Set) All() []*Upstream { return s.all }
+
+// Get returns the upstream called name, or nil.
+func (s *Set) Get(name string) *Upstream { return s.byName[name] }
+
+// Open tells who the host is: connections made from now on are made for it.
+// Eager upstreams connect.
+func (s *Set) Open(p Peer) {
+	s.peer.Store(&p)
+	for _, u := range s.all {
+		if u.cfg.Eager && u.Usable() {
+			u.connectSoon()
+		}
+	}
+}
+
+// start runs the supervisor of u. It reports whether it runs: not in a closed
+// Set.
+func (s *Set) start(u *Upstream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wait.Go(func() { u.supervise(s.ctx) })
+	return true
+}
+
+// Close ends every connection and child process, all at once, and returns when
+// nothing is left of them: after 2 s at the latest, when stubborn children are
+// killed. Calls still pending fail.
+func (s *Set) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.wait.Wait()
+	for _, u := range s.all {
+		u.shut()
+	}
+	<-s.guardian.Close()
+}

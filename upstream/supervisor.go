@@ -1,0 +1,222 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// The pauses between tries to connect: doubling from the first to the last,
+// each longer by up to a quarter at random.
+const (
+	firstPause = time.Second
+	lastPause  = 5 * time.Minute
+)
+
+// supervise is the one loop that connects the upstream and sees its
+// connections end. It returns when ctx does, with nothing waiting.
+func (u *Upstream) supervise(ctx context.Context) {
+	defer u.shut()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-u.demand:
+		}
+		if !u.begin() {
+			continue
+		}
+		conn, err := u.connect(ctx)
+		switch {
+		case err == nil:
+			u.serve(ctx, conn)
+		case ctx.Err() == nil:
+			u.tryFailed(err)
+		}
+	}
+}
+
+// begin tells a demand that still stands from one that was served, or refused,
+// since.
+func (u *Upstream) begin() bool {
+	u.mu.Lock()
+	if u.conn != nil || !u.wanted {
+		u.mu.Unlock()
+		return false
+	}
+	u.setState(Status{State: Connecting})
+	u.mu.Unlock()
+	u.set.handler.StateChanged(u)
+	return true
+}
+
+// serve publishes the connection, sends what waited for it, and returns when
+// it is of no more use or ctx ends.
+func (u *Upstream) serve(ctx context.Context, conn *connection) {
+	facts := *conn.facts.Load()
+	conn.publish()
+	u.mu.Lock()
+	u.conn, u.hint = conn, &facts.Modern
+	u.setState(Status{State: Ready, Facts: facts})
+	waiting, watchers := u.takeWaiting()
+	for _, call := range waiting {
+		call.conn = conn
+	}
+	u.mu.Unlock()
+	u.log.Info().Str("version", facts.Version).Msg("connected")
+
+	u.set.handler.StateChanged(u)
+	for _, w := range watchers {
+		w <- outcome{facts: facts}
+	}
+	for _, call := range waiting {
+		u.send(nil, conn, call)
+	}
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	u.set.wait.Go(func() { conn.listen(listening) })
+
+	select {
+	case <-ctx.Done():
+	case <-conn.t.Lost():
+	case <-conn.stale:
+	}
+	u.retire(ctx, conn)
+}
+
+// retire takes a connection out of use. What is under way on it ends, with an
+// unknown outcome, unless it can still be answered.
+func (u *Upstream) retire(ctx context.Context, conn *connection) {
+	cause := conn.t.Err()
+	useless := u.leave(conn, cause)
+	switch {
+	case ctx.Err() != nil:
+		conn.end(u.cutOff())
+		u.endBehind(conn)
+		return
+	case cause == nil || errors.Is(cause, transport.ErrSessionLost):
+		u.set.wait.Go(func() { u.drain(ctx, conn) })
+	default:
+		conn.end(u.lost(cause))
+		u.endBehind(conn)
+	}
+	u.log.Warn().Err(cause).Msg("connection lost")
+	if useless {
+		u.tryFailed(conn.lostFailure())
+		return
+	}
+	u.set.handler.StateChanged(u)
+}
+
+// leave makes the upstream idle. It reports whether the connection was one more
+// in a row without use: the server is then let alone for a while, as if it
+// could not be reached, since it would be started again without end.
+func (u *Upstream) leave(conn *connection, cause error) (useless bool) {
+	useful := conn.isUseful()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.dropConn(conn)
+	u.setState(Status{State: Idle, Reason: cause})
+	if useful {
+		u.failures = 0
+		return false
+	}
+	if u.failures == 0 {
+		u.failures = 1
+		return false
+	}
+	return true
+}
+
+// drain lets the requests end that are under way on a connection which takes
+// no more of them, and then ends it. Over HTTP each has a stream of its own,
+// and a server that has forgotten the session still answers what it took.
+func (u *Upstream) drain(ctx context.Context, conn *connection) {
+	select {
+	case <-conn.leave():
+	case <-ctx.Done():
+	}
+	conn.end(u.cutOff())
+	conn.close(ctx)
+}
+
+// endBehind ends a connection while the supervisor goes on. The next dial waits
+// until nothing is left of it.
+func (u *Upstream) endBehind(conn *connection) {
+	u.ending = conn.t.Done()
+	u.set.wait.Go(func() { conn.close(u.set.ctx) })
+}
+
+// lastGrace is how long children may take for SIGTERM when weir itself ends.
+const lastGrace = 1500 * time.Millisecond
+
+// close ends the connection and returns when nothing is left of it: in its own
+// time, or soon once ctx has ended, since weir itself has little time left
+// then.
+func (c *connection) close(ctx context.Context) {
+	if ctx.Err() == nil {
+		c.t.Close()
+		select {
+		case <-c.t.Done():
+			return
+		case <-ctx.Done():
+		}
+	}
+	if hurried, ok := c.t.(interface{ Terminate(grace time.Duration) }); ok {
+		hurried.Terminate(lastGrace)
+	} else {
+		c.t.Close()
+	}
+	<-c.t.Done()
+}
+
+// tryFailed ends the calls that waited for a connection, and sets when the next
+// try may be.
+func (u *Upstream) tryFailed(err error) {
+	failure := unsent(u.failure(err))
+	u.mu.Lock()
+	u.failures++
+	pause := u.pause(failure)
+	u.setState(Status{State: Backoff, Reason: failure, Retry: time.Now().Add(pause)})
+	waiting, watchers := u.takeWaiting()
+	u.mu.Unlock()
+	u.log.Warn().Err(err).Dur("retry_in", pause).Msg("connecting")
+	giveUp(waiting, watchers, failure)
+	u.set.handler.StateChanged(u)
+}
+
+// pause is how long to wait after a failed try. A server that refuses the
+// credentials is asked least often: only a change of them helps. The caller
+// holds u.mu.
+func (u *Upstream) pause(failure Failure) time.Duration {
+	switch failure.Kind() {
+	case KindAuthentication, KindAuthorization:
+		return max(lastPause, failure.Detail().RetryAfter)
+	}
+	return max(pauseAfter(u.failures), failure.Detail().RetryAfter)
+}
+
+// pauseAfter is how long to wait after so many failures in a row.
+func pauseAfter(failures int) time.Duration {
+	const longest = lastPause / 5 * 4
+	pause := min(firstPause<<min(failures-1, 20), longest)
+	return pause + rand.N(pause/4)
+}
+
+// shut ends what still waits when the Set closes.
+func (u *Upstream) shut() {
+	u.mu.Lock()
+	u.setState(Status{State: Closed})
+	waiting, watchers := u.takeWaiting()
+	u.mu.Unlock()
+	giveUp(waiting, watchers, u.closing())
+}
+
+// setState enters a state now. The caller holds u.mu.
+func (u *Upstream) setState(s Status) {
+	s.Since = time.Now()
+	u.status = s
+}

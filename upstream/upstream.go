@@ -1,0 +1,276 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// A State is where an upstream stands in its life.
+type State string
+
+// The states of an upstream.
+const (
+	Idle       State = "idle"       // not connected; the next call dials
+	Connecting State = "connecting" // dialling and shaking hands
+	Ready      State = "ready"      // connected
+	Backoff    State = "backoff"    // the last try failed; the next waits a while
+	NeedsLogin State = "needs_login"
+	Failed     State = "failed"   // cannot be used as configured
+	Disabled   State = "disabled" // switched off in the configuration
+	Closed     State = "closed"   // weir is ending
+)
+
+// Status is a moment in the life of an upstream.
+type Status struct {
+	State  State
+	Since  time.Time
+	Reason error     // of Backoff, NeedsLogin and Failed; of Idle, why the last connection ended
+	Retry  time.Time // of Backoff: when the next try may be
+	Facts  Facts     // of Ready
+}
+
+// An Upstream is one configured server and the connection to it. Its methods
+// are safe for concurrent use.
+type Upstream struct {
+	cfg   Config
+	set   *Set
+	log   zerolog.Logger
+	noise noise
+
+	demand chan struct{}   // holds a token when the supervisor is to look at wanted
+	ending <-chan struct{} // Done of the connection before; the supervisor's own
+
+	mu       sync.Mutex
+	status   Status
+	conn     *connection    // of Ready
+	waiting  []*Call        // to be sent when ready
+	watchers []chan outcome // each gets the outcome of the present try to connect
+	wanted   bool           // somebody wants a connection, waiting or not
+	hint     *bool          // the era found last time: modern or not
+	failures int            // in a row: no connection, or one that answered nothing
+	running  bool           // the supervisor has been started
+}
+
+func newUpstream(cfg Config, set *Set) *Upstream {
+	cfg = cfg.withDefaults()
+	u := &Upstream{
+		cfg:    cfg,
+		set:    set,
+		log:    set.log.With().Str("upstream", cfg.Name).Logger(),
+		demand: make(chan struct{}, 1),
+		status: Status{State: Idle, Since: time.Now()},
+	}
+	u.noise.log = u.log
+	switch {
+	case cfg.Disabled:
+		u.status.State = Disabled
+		u.status.Reason = ConfigurationError{&Fault{Server: cfg.Name, Text: "the server is switched off in the configuration"}}
+	case cfg.Broken != nil:
+		u.status.State = Failed
+		u.status.Reason = ConfigurationError{&Fault{
+			Server: cfg.Name, Err: cfg.Broken,
+			Text: "the server cannot be used as configured",
+			Hint: "`weir servers` says what is wrong.",
+		}}
+	}
+	return u
+}
+
+// Name returns the configured name.
+func (u *Upstream) Name() string { return u.cfg.Name }
+
+// Config returns the configuration, with defaults filled in.
+func (u *Upstream) Config() Config { return u.cfg }
+
+// Usable reports whether the upstream could ever connect: it is neither
+// switched off nor misconfigured.
+func (u *Upstream) Usable() bool { return !u.cfg.Disabled && u.cfg.Broken == nil }
+
+// Status returns the present state.
+func (u *Upstream) Status() Status {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.status
+}
+
+// Remember gives the era that was spoken with this server last time, so that
+// it is tried first and the probe spared. It changes nothing once connected.
+func (u *Upstream) Remember(modern bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.hint = &modern
+}
+
+// Do starts a call and returns at once; the outcome goes to its Sink, possibly
+// before Do returns. Requests are written when b is flushed, with a nil b at
+// once. If the upstream is not connected the call waits for that, at most for
+// the connect timeout.
+func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
+	u.mu.Lock()
+	if call.cancelled {
+		u.mu.Unlock()
+		return
+	}
+	conn := u.conn
+	call.conn = conn
+	err := error(nil)
+	if conn == nil {
+		err = u.enqueue(call)
+	}
+	u.mu.Unlock()
+	switch {
+	case err != nil:
+		call.done(b, Answer{Err: err})
+	case conn != nil:
+		u.send(b, conn, call)
+	}
+}
+
+func (u *Upstream) send(b *jsonrpc.Batch, conn *connection, call *Call) {
+	if conn.modern() && u.cfg.Transport == HTTP {
+		call.keep() // its headers may be refused; see amend
+	}
+	err := conn.send(b, call)
+	switch {
+	case err == nil:
+	case errors.Is(err, transport.ErrCongested):
+		call.done(b, Answer{Err: u.failure(err)})
+	default:
+		u.again(b, call, conn, err)
+	}
+}
+
+// dropConn stops using conn for new calls. The caller holds u.mu.
+func (u *Upstream) dropConn(conn *connection) {
+	if u.conn == conn {
+		u.conn = nil
+	}
+}
+
+// enqueue makes the call wait for a connection, or says why it cannot. The
+// caller holds u.mu.
+func (u *Upstream) enqueue(call *Call) error {
+	if err := u.want(); err != nil {
+		return err
+	}
+	call.keep()
+	u.waiting = append(u.waiting, call)
+	return nil
+}
+
+// refusal is why no connection is to be had now. The caller holds u.mu.
+func (u *Upstream) refusal() error {
+	switch u.status.State {
+	case Disabled, Failed, NeedsLogin:
+		return u.status.Reason
+	case Closed:
+		return u.closing()
+	case Backoff:
+		if wait := time.Until(u.status.Retry); wait > 0 {
+			return delayed(u.status.Reason, wait)
+		}
+	}
+	return nil
+}
+
+// want asks the supervisor for a connection, and starts it for the first one,
+// or says why none is to be had now. The caller holds u.mu.
+func (u *Upstream) want() error {
+	if err := u.refusal(); err != nil {
+		return err
+	}
+	if !u.running {
+		if u.running = u.set.start(u); !u.running {
+			return u.closing()
+		}
+	}
+	u.wanted = true
+	select {
+	case u.demand <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Connect connects if need be and returns what the server said of itself. The
+// error is a Failure, or ctx's.
+func (u *Upstream) Connect(ctx context.Context) (Facts, error) {
+	u.mu.Lock()
+	if u.conn != nil {
+		defer u.mu.Unlock()
+		return *u.conn.facts.Load(), nil
+	}
+	if err := u.want(); err != nil {
+		u.mu.Unlock()
+		return Facts{}, err
+	}
+	told := make(chan outcome, 1)
+	u.watchers = append(u.watchers, told)
+	u.mu.Unlock()
+	select {
+	case o := <-told:
+		return o.facts, o.err
+	case <-ctx.Done():
+		return Facts{}, context.Cause(ctx)
+	}
+}
+
+// outcome is what became of a try to connect.
+type outcome struct {
+	facts Facts
+	err   error
+}
+
+// connectSoon asks for a connection that nobody waits for.
+func (u *Upstream) connectSoon() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn == nil {
+		_ = u.want() // the status says why not
+	}
+}
+
+// takeWaiting returns who waits for a connection; nobody wants one then. The
+// caller holds u.mu.
+func (u *Upstream) takeWaiting() ([]*Call, []chan outcome) {
+	calls, watchers := u.waiting, u.watchers
+	u.waiting, u.watchers, u.wanted = nil, nil, false
+	return calls, watchers
+}
+
+// giveUp ends calls and watchers that no connection will be made for now.
+func giveUp(calls []*Call, watchers []chan outcome, err error) {
+	for _, call := range calls {
+		call.done(nil, Answer{Err: err})
+	}
+	for _, w := range watchers {
+		w <- outcome{err: err}
+	}
+}
+
+// Cancel gives a call up, at any point of its life: one that was not given to
+// Do yet will not be made, and one that has ended is left alone. The server is
+// told if it has the call, with the host's raw reason if that is not nil.
+func (u *Upstream) Cancel(call *Call, reason []byte) {
+	u.mu.Lock()
+	conn := call.conn
+	id, tell := uint64(0), false
+	if conn != nil {
+		id, tell = conn.withdraw(call)
+	} else {
+		call.cancelled = true
+		u.waiting = slices.DeleteFunc(u.waiting, func(c *Call) bool { return c == call })
+	}
+	u.mu.Unlock()
+	if tell {
+		conn.abandon(id, reason)
+	}
+}
