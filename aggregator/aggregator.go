@@ -1,0 +1,238 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// DefaultMaxAge is how old a stored list may be before it is refreshed.
+const DefaultMaxAge = 24 * time.Hour
+
+// DefaultPatience is how long the first list waits for servers that have never
+// been listed.
+const DefaultPatience = 5 * time.Second
+
+// Config is what an Aggregator is made of.
+type Config struct {
+	Servers  []Server // in the order of the configuration
+	Names    namespace.Rules
+	Policy   *policy.Policy // nil denies everything
+	MaxAge   time.Duration  // of stored lists; 0 = DefaultMaxAge
+	Patience time.Duration  // for the first list; 0 = DefaultPatience
+	Store    *catalog.Store // required
+
+	MessageLimit int    // bytes of one message from the host; 0 = upstream.DefaultMessageLimit
+	Version      string // of weir, as serverInfo and clientInfo tell it
+
+	// Notice says why there are no servers: none is configured, the
+	// configuration is broken. It becomes the instructions and the text of
+	// weir__servers. "" when there are servers.
+	Notice string
+
+	Process upstream.ProcessOptions
+	Dialers map[string]upstream.Dialer // of further transports; nil for none
+	Log     zerolog.Logger
+}
+
+// Server is one configured upstream and how it is exposed.
+type Server struct {
+	upstream.Config
+	Prefix  string // "" exposes the names as they are
+	Aliases []string
+	Tools   policy.Filter // over original names
+}
+
+// An Aggregator is one MCP server made of many. It owns the upstreams and all
+// that keeps the catalog fresh. Its methods are safe for concurrent use.
+type Aggregator struct {
+	cfg     Config
+	log     zerolog.Logger
+	set     *upstream.Set
+	servers []*server // in the order of the configuration
+	byName  map[string]*server
+
+	serverInfo []byte // raw
+
+	merging sync.Mutex // one merge at a time, so that the last one is the newest
+	view    atomic.Pointer[view]
+	whole   chan struct{} // closed when the first lists are in, or were waited for long enough
+	opened  sync.Once
+	variant catalog.Variant // what lists are stored under; written once by open
+
+	ctx    context.Context //nolint:containedctx // the life of the Aggregator itself
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+	pushes pusher
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	closed   bool
+}
+
+// ErrClosed is the error of Serve after Close.
+var ErrClosed = errors.New("aggregator is closed")
+
+// New makes an Aggregator. It starts nothing before a host's first message;
+// close it all the same.
+func New(cfg Config) *Aggregator {
+	if cfg.MaxAge == 0 {
+		cfg.MaxAge = DefaultMaxAge
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = DefaultPatience
+	}
+	if cfg.MessageLimit == 0 {
+		cfg.MessageLimit = upstream.DefaultMessageLimit
+	}
+	a := &Aggregator{
+		cfg:      cfg,
+		log:      cfg.Log,
+		byName:   make(map[string]*server, len(cfg.Servers)),
+		whole:    make(chan struct{}),
+		sessions: make(map[*session]struct{}),
+	}
+	a.serverInfo = jsonrpc.AppendObject(nil, []jsonrpc.Member{
+		jsonrpc.NewMember("name", []byte(`"weir"`)),
+		jsonrpc.NewMember("version", jsonrpc.AppendString(nil, cfg.Version)),
+	})
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.pushes.push = a.pushChanges
+	upstreams := make([]upstream.Config, len(cfg.Servers))
+	for i := range cfg.Servers {
+		upstreams[i] = cfg.Servers[i].Config
+	}
+	a.set = upstream.NewSet(upstreams, upstream.Options{
+		Name: "weir", Version: cfg.Version,
+		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Log: cfg.Log,
+	})
+	for i := range cfg.Servers {
+		s := newServer(a, &cfg.Servers[i])
+		a.servers = append(a.servers, s)
+		a.byName[s.Name] = s
+	}
+	a.setSnapshot()
+	return a
+}
+
+// Serve is one host: it reads requests from in and writes answers to out until
+// in ends, ctx does, or out fails; nil means that the host has closed in. What
+// was asked and not answered by then is given up. in is unblocked by closing
+// it if it is an io.Closer.
+func (a *Aggregator) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	s := newSession(a, out)
+	if !a.add(s) {
+		return ErrClosed
+	}
+	defer a.remove(s)
+	return s.run(ctx, in)
+}
+
+// Close ends every upstream and returns when nothing is left: after 2 s at the
+// latest. Sessions should have ended before.
+func (a *Aggregator) Close() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.cancel()
+	a.pushes.stop()
+	a.set.Close()
+	a.wait.Wait()
+}
+
+func (a *Aggregator) add(s *session) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.sessions[s] = struct{}{}
+	}
+	return !a.closed
+}
+
+func (a *Aggregator) remove(s *session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.sessions, s)
+}
+
+// spawn runs f on a goroutine that Close waits for; not after Close.
+func (a *Aggregator) spawn(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.wait.Go(f)
+	}
+}
+
+// open tells the upstreams who the host is, with its first message, and begins
+// to list. A second host finds what the first has opened.
+func (a *Aggregator) open(p upstream.Peer) {
+	a.opened.Do(func() {
+		a.variant = catalog.Variant{Modern: p.Modern, Capabilities: "{}"}
+		wanted, untried := a.load()
+		a.set.Open(p)
+		a.list(wanted, untried)
+	})
+}
+
+// ServerStatus is a moment in the life of one server, for people.
+type ServerStatus struct {
+	Name      string
+	Transport string
+	upstream.Status
+	Tools   int       // in its list
+	Fetched time.Time // when it told that list; zero if never
+}
+
+// Status returns the status of every server, in the order of the
+// configuration.
+func (a *Aggregator) Status() []ServerStatus {
+	out := make([]ServerStatus, len(a.servers))
+	for i, s := range a.servers {
+		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
+		if lists := s.current(); lists != nil {
+			out[i].Tools, out[i].Fetched = len(lists.Tools.Items), lists.Tools.Fetched
+		}
+	}
+	return out
+}
+
+// sessionList returns the sessions there are now.
+func (a *Aggregator) sessionList() []*session {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := make([]*session, 0, len(a.sessions))
+	for s := range a.sessions {
+		out = append(out, s)
+	}
+	return out
+}
+
+// events is the Aggregator as its upstreams see it.
+type events Aggregator
+
+// Notification implements upstream.Handler.
+func (e *events) Notification(u *upstream.Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message) {
+	if string(m.Method) == "notifications/tools/list_changed" {
+		(*Aggregator)(e).byName[u.Name()].changed()
+	}
+}
+
+// StateChanged implements upstream.Handler. A server that has just connected
+// may list other things than it did in its former life.
+func (e *events) StateChanged(u *upstream.Upstream) {
+	if u.Status().State == upstream.Ready {
+		(*Aggregator)(e).byName[u.Name()].connected()
+	}
+}

@@ -1,0 +1,187 @@
+package aggregator
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/transport"
+)
+
+// echoing is a server that costs next to nothing: it answers each call with the
+// bytes that stand ready.
+type echoing struct {
+	list   string
+	answer []byte // of a call, from behind the id
+}
+
+func (e echoing) dial(_ context.Context, _ upstream.Config, recv transport.Receiver) (transport.Conn, error) {
+	near, far := transport.Memory()
+	go e.serve(far)
+	return transport.NewLines(near, recv, upstream.DefaultMessageLimit), nil
+}
+
+func (e echoing) serve(s transport.Stream) {
+	defer s.Close()
+	lines := bufio.NewScanner(s.Input())
+	lines.Buffer(nil, 1<<20)
+	var out []byte
+	for lines.Scan() {
+		line := lines.Bytes()
+		_, id, found := bytes.Cut(line, []byte(`"id":`))
+		id, _, _ = bytes.Cut(id, []byte(","))
+		out = append(append(out[:0], `{"jsonrpc":"2.0","id":`...), id...)
+		switch {
+		case !found:
+			continue
+		case bytes.Contains(line, []byte(`"initialize"`)):
+			out = append(out, `,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}}`...)
+		case bytes.Contains(line, []byte(`"tools/list"`)):
+			out = append(append(append(out, `,"result":{"tools":[`...), e.list...), `]}}`...)
+		default:
+			out = append(out, e.answer...)
+		}
+		if _, err := s.Output().Write(append(out, '\n')); err != nil {
+			return
+		}
+	}
+}
+
+// benchHost is a host on pipes of the system, with a weir behind them.
+type benchHost struct {
+	in  *os.File
+	out *bufio.Reader
+}
+
+func newBenchHost(b *testing.B, e echoing) *benchHost {
+	b.Helper()
+	cfg := config(b, nil, "up")
+	cfg.Dialers["memory"] = e.dial
+	a := New(cfg)
+	inRead, inWrite, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Serve(context.Background(), inRead, outWrite) }()
+	b.Cleanup(func() {
+		_ = inWrite.Close()
+		if err := <-ended; err != nil {
+			b.Errorf("Serve: got %v, want nil", err)
+		}
+		a.Close()
+		for _, f := range []io.Closer{inRead, outRead, outWrite} {
+			_ = f.Close()
+		}
+	})
+	h := &benchHost{in: inWrite, out: bufio.NewReaderSize(outRead, 1<<20)}
+	h.write(b, []byte(initialize+"\n"+initialized+"\n"))
+	h.read(b)
+	h.write(b, []byte(legacy.request("0", "tools/list", "", "")+"\n"))
+	h.read(b)
+	return h
+}
+
+func (h *benchHost) write(b *testing.B, p []byte) {
+	if _, err := h.in.Write(p); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// read reads one line and returns its length.
+func (h *benchHost) read(b *testing.B) int {
+	n := 0
+	for {
+		part, err := h.out.ReadSlice('\n')
+		n += len(part)
+		if err == nil {
+			return n
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			b.Fatal(err)
+		}
+	}
+}
+
+const benchDefinition = `{"name":"echo","description":"says it again","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}}`
+
+var benchCall = []byte(legacy.call("17", "up__echo", `{"text":"hello"}`) + "\n")
+
+func benchServer() echoing {
+	return echoing{list: benchDefinition, answer: []byte(`,"result":{"content":[{"type":"text","text":"hello"}]}}`)}
+}
+
+// BenchmarkCall is one call at a time: host, pipe, weir, server in memory, and
+// back.
+func BenchmarkCall(b *testing.B) {
+	h := newBenchHost(b, benchServer())
+	b.ReportAllocs()
+	for b.Loop() {
+		h.write(b, benchCall)
+		h.read(b)
+	}
+}
+
+// BenchmarkCalls has 256 calls in flight.
+func BenchmarkCalls(b *testing.B) {
+	const inFlight = 256
+	h := newBenchHost(b, benchServer())
+	var burst bytes.Buffer
+	for id := range inFlight {
+		burst.WriteString(legacy.call(fmt.Sprint(id), "up__echo", `{"text":"hello"}`) + "\n")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.write(b, burst.Bytes())
+		for range inFlight {
+			h.read(b)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*inFlight), "ns/call")
+}
+
+// BenchmarkList is tools/list of 1,000 tools.
+func BenchmarkList(b *testing.B) {
+	definitions := make([]string, 1000)
+	for i := range definitions {
+		definitions[i] = strings.Replace(benchDefinition, `"echo"`, fmt.Sprintf(`"echo%d"`, i), 1)
+	}
+	h := newBenchHost(b, echoing{list: strings.Join(definitions, ",")})
+	request := []byte(legacy.request("1", "tools/list", "", "") + "\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.write(b, request)
+		b.SetBytes(int64(h.read(b)))
+	}
+}
+
+// BenchmarkRequest is what it costs to look a call over, before its tool is
+// sought.
+func BenchmarkRequest(b *testing.B) {
+	a := New(config(b, nil))
+	defer a.Close()
+	s := newSession(a, io.Discard)
+	line := bytes.TrimSpace(benchCall)
+	b.ReportAllocs()
+	for b.Loop() {
+		m := &s.message
+		if err := m.Parse(line); err != nil {
+			b.Fatal(err)
+		}
+		s.request = request{id: m.ID, method: m.Method, params: m.Fields}
+		if refused := s.parse(&s.request, m); refused != nil {
+			b.Fatal(refused.message)
+		}
+	}
+}

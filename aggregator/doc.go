@@ -1,0 +1,38 @@
+// Package aggregator is the host side of weir: to the host one MCP server, of
+// both eras, behind which stand many.
+//
+// # Objects
+//
+// An [Aggregator] has the upstreams, the catalog of what they list, and the
+// policy. A session is one host on one byte stream. The Aggregator can serve
+// several sessions; nothing of a host's is kept outside its session.
+//
+// # The path of a call
+//
+// The session's reader takes a line, scans it once, and finds the method in
+// the table of methods.go. For tools/call it resolves the exposed name in the
+// snapshot, asks the policy, and gives the members of params, with the name
+// exchanged, to the upstream. That all happens on the reader's goroutine, which
+// never waits; the request has its entry in the session's table of calls in
+// flight from then until exactly one of three ends it: the answer, a
+// cancellation, the end of the session. Progress and the answer are spliced
+// (token, id) and queued by the goroutine that reads the upstream, so that
+// their order is the upstream's.
+//
+// What waits, waits elsewhere: a call for its upstream's connection in package
+// upstream, a request that needs the first lists on a goroutine of its own.
+//
+// # A host that does not read
+//
+// The reader does not wait for the host either, which may be one that reads only
+// when it has written. What upstreams send waits on their own goroutines when
+// too much is unread, so that each holds one message more at most. What the
+// reader itself answers then is counted, and a host that goes on asking and
+// reads nothing is at its end.
+//
+// # Lists
+//
+// The catalog is loaded from disk when the host's first message tells its era,
+// and is the answer from then on. Refreshing goes on behind it (refresh.go); a
+// change is pushed only if what this host sees has changed (push.go).
+package aggregator

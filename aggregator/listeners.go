@@ -1,0 +1,126 @@
+package aggregator
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// listener is one subscriptions/listen of a modern host (2026-07-28,
+// subscriptions). It stays open until the host cancels it.
+type listener struct {
+	id    []byte // raw, the host's: it is the subscription's name too
+	key   string // of id
+	tools bool   // tools/list_changed was asked for
+}
+
+// listen acknowledges what can be honoured of what is asked for, before
+// anything else is sent for it.
+func (s *session) listen(r *request) {
+	filter, err := jsonrpc.ParseObject(nil, jsonrpc.Find(r.params, "notifications"))
+	if err != nil {
+		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: subscriptions/listen needs the object notifications")
+		return
+	}
+	l := &listener{
+		id: slices.Clone(r.id), key: string(idKey(r.id)),
+		tools: string(jsonrpc.Find(filter, "toolsListChanged")) == "true",
+	}
+	if !s.addListener(l) {
+		s.refuseWith(&s.batch, r.id, tooMany("subscriptions are open"))
+		return
+	}
+	s.a.pushes.soon() // the host's list may be an older one
+}
+
+// maxListeners is how many subscriptions of one host may be open.
+const maxListeners = 100
+
+// addListener reports false if there are too many. The lock keeps changes from
+// being told before the acknowledgement. A host that has not asked for the list
+// yet may have it from an earlier weir: that was the stored one.
+func (s *session) addListener(l *listener) bool {
+	listed := s.a.listsAreIn()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.listeners) >= maxListeners {
+		return false
+	}
+	s.acknowledge(l)
+	s.listeners = append(s.listeners, l)
+	if s.seen == nil && listed {
+		s.seen = s.a.view.Load()
+	}
+	return true
+}
+
+func (s *session) acknowledge(l *listener) {
+	honoured := []byte("{}")
+	if l.tools {
+		honoured = []byte(`{"toolsListChanged":true}`)
+	}
+	s.write(&s.batch, []byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{`),
+		l.meta(), []byte(`,"notifications":`), honoured, []byte("}}"))
+}
+
+// closeListener ends the subscription that the id names. It reports whether
+// there was one.
+func (s *session) closeListener(key []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.listeners)
+	s.listeners = slices.DeleteFunc(s.listeners, func(l *listener) bool { return l.key == string(key) })
+	return len(s.listeners) < before
+}
+
+// meta is the member that names the subscription on each of its messages.
+func (l *listener) meta() []byte {
+	out := append([]byte(`"_meta":{"`+upstream.MetaSubscription+`":`), l.id...)
+	return append(out, '}')
+}
+
+// look returns the lists as they are now, and notes that the host knows them.
+func (s *session) look() *view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = s.a.view.Load()
+	return s.seen
+}
+
+// pushIfChanged announces the lists if the host knows others: to a legacy host
+// once, to a modern one on each stream that asked. One that has left too much
+// unread hears of it with the next change.
+func (s *session) pushIfChanged() {
+	if s.out.Queued() > maxUnwritten {
+		return
+	}
+	for _, change := range s.changes() {
+		s.write(nil, change)
+	}
+}
+
+// changes returns the notifications that are due, and takes them for sent. What
+// nobody wants to hear is not.
+func (s *session) changes() (due [][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.a.view.Load()
+	if s.seen == nil || bytes.Equal(s.seen.tools, now.tools) {
+		return nil
+	}
+	const changed = `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"`
+	if s.pushed {
+		due = append(due, []byte(changed+"}"))
+	}
+	for _, l := range s.listeners {
+		if l.tools {
+			due = append(due, slices.Concat([]byte(changed+`,"params":{`), l.meta(), []byte("}}")))
+		}
+	}
+	if len(due) > 0 {
+		s.seen = now
+	}
+	return due
+}

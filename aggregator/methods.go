@@ -1,0 +1,166 @@
+package aggregator
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// request is one request of the host while the reader handles it. All raw
+// fields alias the line it came in.
+type request struct {
+	id      []byte
+	method  []byte
+	params  []jsonrpc.Member
+	meta    []jsonrpc.Member // the members of params._meta
+	token   []byte           // params._meta.progressToken, raw: a string or a number; nil without
+	modern  bool
+	version string // of a modern request
+}
+
+// method is how a request is handled in one era; nil means that the method is
+// not of that era.
+type method func(*session, *request)
+
+// methods is every method that hosts may call.
+var methods = map[string]struct{ legacy, modern method }{
+	"initialize":           {legacy: (*session).initialize},
+	"ping":                 {legacy: (*session).ping},
+	"server/discover":      {modern: (*session).discover},
+	"tools/list":           {legacy: (*session).listTools, modern: (*session).listTools},
+	"tools/call":           {legacy: (*session).callTool, modern: (*session).callTool},
+	"subscriptions/listen": {modern: (*session).listen},
+}
+
+// take checks a request, finds its era, and handles it.
+func (s *session) take(m *jsonrpc.Message) {
+	s.request = request{id: m.ID, method: m.Method, params: m.Fields}
+	r := &s.request
+	refused := s.parse(r, m)
+	if refused == nil {
+		refused = s.route(r)
+	}
+	if refused != nil {
+		s.refuseWith(&s.batch, m.ID, refused)
+	}
+}
+
+// parse takes a request apart. What could be read in more than one way is
+// refused: readers differ on which of two equal members counts, and some take
+// no notice of case.
+func (s *session) parse(r *request, m *jsonrpc.Message) *refusal {
+	if m.Params != nil && m.Params[0] != '{' {
+		return &refusal{codeInvalidParams, "Invalid params: want an object", nil}
+	}
+	if why := ambiguous(m.Members, messageMembers); why != "" {
+		return &refusal{codeInvalidRequest, "Invalid request: " + why, nil}
+	}
+	if why := ambiguous(r.params, paramsMembers); why != "" {
+		return &refusal{codeInvalidRequest, "Invalid request: " + why + " in params", nil}
+	}
+	meta := jsonrpc.Find(r.params, "_meta")
+	if meta == nil {
+		return nil
+	}
+	members, err := jsonrpc.ParseObject(s.meta[:0], meta)
+	if err != nil {
+		return &refusal{codeInvalidParams, "Invalid params: _meta must be an object", nil}
+	}
+	s.meta, r.meta = members, members
+	if why := ambiguous(members, metaMembers); why != "" {
+		return &refusal{codeInvalidRequest, "Invalid request: " + why + " in _meta", nil}
+	}
+	if token := jsonrpc.Find(members, upstream.MetaProgress); token != nil && isToken(token) {
+		r.token = token
+	}
+	return nil
+}
+
+// isToken reports whether raw can be a progress token. Some hosts write null
+// for none.
+func isToken(raw []byte) bool { return raw[0] == '"' || raw[0] == '-' || raw[0]-'0' < 10 }
+
+// route finds the method for the request's era.
+func (s *session) route(r *request) *refusal {
+	if s.inFlight(idKey(r.id)) {
+		return &refusal{codeInvalidRequest, "Invalid request: a request with this id is in flight", nil}
+	}
+	if refused := s.era(r); refused != nil {
+		return refused
+	}
+	known := methods[string(r.method)]
+	handle := known.legacy
+	if r.modern {
+		handle = known.modern
+	}
+	if handle == nil {
+		return &refusal{codeMethodNotFound, "Method not found: " + clip(string(r.method)), nil}
+	}
+	if r.modern || s.version != "" {
+		s.a.open(s.peer(r))
+	}
+	handle(s, r)
+	return nil
+}
+
+// The members that the protocol knows, of a message and of params. A member
+// that differs from one of them in case only is refused.
+var (
+	messageMembers = names("jsonrpc", "id", "method", "params", "result", "error")
+	paramsMembers  = names(
+		"name", "arguments", "_meta", "uri", "cursor", "ref", "argument", "context", "level", "task", "taskId",
+		"inputResponses", "requestState", "notifications", "protocolVersion", "capabilities", "clientInfo",
+	)
+	metaMembers = names(
+		upstream.MetaProgress, upstream.MetaVersion, upstream.MetaCapabilities,
+		upstream.MetaClientInfo, upstream.MetaLogLevel,
+	)
+)
+
+func names(texts ...string) [][]byte {
+	out := make([][]byte, len(texts))
+	for i, text := range texts {
+		out[i] = []byte(text)
+	}
+	return out
+}
+
+// ambiguous says what could be read in two ways among members, or "".
+func ambiguous(members []jsonrpc.Member, protocol [][]byte) string {
+	if len(members) > maxCompared {
+		return "too many members"
+	}
+	for i := range members {
+		key := members[i].Key
+		for k := range i {
+			if bytes.Equal(key, members[k].Key) {
+				return fmt.Sprintf("member %q stands twice", clip(string(key)))
+			}
+		}
+		if name := lookalike(key, protocol); name != nil {
+			return fmt.Sprintf("member %q looks like %q", clip(string(key)), name)
+		}
+	}
+	return ""
+}
+
+// lookalike returns the name that key is but for case, as Unicode folds it; nil
+// if key is a name itself or like none.
+func lookalike(key []byte, protocol [][]byte) (like []byte) {
+	for _, name := range protocol {
+		if bytes.Equal(key, name) {
+			return nil
+		}
+		// What folds to an ASCII letter has as many bytes or more.
+		if len(key) >= len(name) && bytes.EqualFold(key, name) {
+			like = name
+		}
+	}
+	return like
+}
+
+// maxCompared is how many members an object of the protocol may have: their
+// comparison is quadratic.
+const maxCompared = 200

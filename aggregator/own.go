@@ -1,0 +1,94 @@
+package aggregator
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// weir's own tool. It stands on the server "weir", which no default and no
+// glob of a policy covers.
+const (
+	serversTool      = "weir__servers"
+	serversToolShort = "servers"
+)
+
+// ownTools is the policy's word on weir__servers. Without any rule it may be
+// used while no server is configured, for somebody must say what to do.
+func (a *Aggregator) ownTools() policy.Verdict {
+	verdict := a.cfg.Policy.Decide(policy.Request{Server: policy.Own, Kind: policy.Tool, Name: serversToolShort})
+	if len(a.cfg.Servers) == 0 && verdict.Rule == "" {
+		return policy.Verdict{Level: policy.Execute}
+	}
+	return verdict
+}
+
+const serversDefinition = `{"name":"` + serversTool + `","title":"Servers behind weir",` +
+	`"description":"Lists the MCP servers that weir is configured with: state, protocol revision, number of tools, and what is wrong with each that does not work.",` +
+	`"inputSchema":{"type":"object","properties":{},"additionalProperties":false},` +
+	`"annotations":{"readOnlyHint":true,"openWorldHint":false}}`
+
+// appendOwnTools puts weir's own definitions at the end of a "tools" member.
+func appendOwnTools(tools []byte, alone bool) []byte {
+	tools = tools[:len(tools)-1]
+	if !alone {
+		tools = append(tools, ',')
+	}
+	return append(append(tools, serversDefinition...), ']')
+}
+
+// callOwnTool answers a call of weir__servers. It reports false for any other
+// name, and when the tool does not exist for the principal.
+func (s *session) callOwnTool(r *request, name string) bool {
+	if name != serversTool {
+		return false
+	}
+	verdict := s.a.ownTools()
+	if !verdict.Listed() {
+		return false
+	}
+	if !verdict.Callable() {
+		text := fmt.Sprintf("Tool %q may be seen but not called: %s.", name, verdict.Reason)
+		data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: policy.Own}, serversToolShort)
+		s.reply(&s.batch, r.id, s.a.toolError(text, data, r.modern))
+		return true
+	}
+	s.reply(&s.batch, r.id, s.a.textResult(s.a.describeServers(), r.modern))
+	return true
+}
+
+// textResult is a result of one text.
+func (a *Aggregator) textResult(text string, modern bool) []byte {
+	out := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), text)
+	out = append(out, `}]`...)
+	if modern {
+		out = a.appendServerMeta(append(out, `,"resultType":"complete",`...))
+	}
+	return append(out, '}')
+}
+
+// describeServers tells the state of every server in words.
+func (a *Aggregator) describeServers() string {
+	var b strings.Builder
+	if a.cfg.Notice != "" {
+		b.WriteString(a.cfg.Notice + "\n")
+	}
+	for _, s := range a.Status() {
+		fmt.Fprintf(&b, "%s: %s, %d tools", s.Name, s.State, s.Tools)
+		if s.Facts.Version != "" {
+			fmt.Fprintf(&b, ", protocol %s", s.Facts.Version)
+		}
+		if !s.Fetched.IsZero() {
+			fmt.Fprintf(&b, ", listed %v ago", time.Since(s.Fetched).Round(time.Second))
+		}
+		if s.Reason != nil {
+			fmt.Fprintf(&b, ": %s", publicReason(s.Reason))
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimRight(b.String(), "\n")
+}

@@ -1,0 +1,214 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// session is one host on one byte stream.
+type session struct {
+	a     *Aggregator
+	out   *jsonrpc.Writer
+	batch jsonrpc.Batch // of the reader
+
+	ctx    context.Context //nolint:containedctx // the life of the session itself
+	cancel context.CancelCauseFunc
+	parked sync.WaitGroup // goroutines of requests that wait for the first lists
+
+	// Of the reader alone.
+	version string // negotiated by initialize; "" before, and for a modern host
+	message jsonrpc.Message
+	request request
+	meta    []jsonrpc.Member // room for a request's
+	unread  int              // bytes of its answers since the host has left too much unread
+
+	mu        sync.Mutex
+	calls     map[string]*call // in flight, by idKey; nil after the end
+	listeners []*listener      // open subscriptions
+	pushed    bool             // list_changed may be sent unasked: a legacy host is ready
+	seen      *view            // the lists as the host knows them; nil if it never asked
+}
+
+func newSession(a *Aggregator, out io.Writer) *session {
+	s := &session{a: a, calls: make(map[string]*call)}
+	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }))
+	return s
+}
+
+// run reads until the host or ctx ends, then gives up what is in flight. What
+// was answered before is written, if the host takes it soon.
+func (s *session) run(ctx context.Context, in io.Reader) error {
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	defer s.cancel(nil)
+	stop := context.AfterFunc(s.ctx, func() { unblock(in) })
+	err := s.read(jsonrpc.NewReader(in, s.a.cfg.MessageLimit, s.batch.Flush))
+	stop()
+	if s.ctx.Err() != nil {
+		err = context.Cause(s.ctx)
+	}
+	s.cancel(err)
+	s.giveUp()
+	s.parked.Wait()
+	return err
+}
+
+// unblock ends a read that waits. A file of a pipe has deadlines; others are
+// closed.
+func unblock(in io.Reader) {
+	if d, ok := in.(interface{ SetReadDeadline(time.Time) error }); ok {
+		if d.SetReadDeadline(time.Unix(0, 1)) == nil {
+			return
+		}
+	}
+	if c, ok := in.(io.Closer); ok {
+		_ = c.Close() // there is nothing else to do
+	}
+}
+
+// read takes lines until the stream ends. A host that writes what is no
+// message is told, and read on.
+func (s *session) read(r *jsonrpc.Reader) error {
+	for {
+		line, err := r.Next()
+		tooLong, ok := errors.AsType[*jsonrpc.LineTooLongError](err)
+		switch {
+		case s.ctx.Err() != nil:
+			return context.Cause(s.ctx)
+		case ok:
+			s.refuse(&s.batch, tooLong.ID, codeInvalidRequest, "Invalid request: "+tooLong.Error())
+		case errors.Is(err, io.EOF):
+			s.batch.Flush()
+			return nil
+		case err != nil:
+			return err
+		default:
+			s.line(line)
+		}
+	}
+}
+
+func (s *session) line(line []byte) {
+	err := s.message.Parse(line)
+	switch {
+	case err == nil:
+		s.dispatch(&s.message)
+	case errors.Is(err, jsonrpc.ErrBatch):
+		s.splitBatch(line)
+	default:
+		s.unusable(err)
+	}
+}
+
+// Bounds of a batch: a line of empty elements would fill many times its own
+// memory.
+const (
+	maxBatchBytes = 4 << 20
+	maxBatch      = 1000
+)
+
+// splitBatch takes a legacy batch apart (2025-03-26, basic, batching): each
+// message is answered by itself.
+func (s *session) splitBatch(line []byte) {
+	var elements [][]byte
+	if s.version != "" && len(line) <= maxBatchBytes {
+		elements, _ = jsonrpc.ParseArray(nil, line) // it has just been scanned
+	}
+	if len(elements) == 0 || len(elements) > maxBatch {
+		s.refuse(&s.batch, nil, codeInvalidRequest, "Invalid request: a batch like this is not accepted here, send one message a line")
+		return
+	}
+	for _, element := range elements {
+		if err := s.message.Parse(element); err != nil {
+			s.unusable(err)
+			continue
+		}
+		s.dispatch(&s.message)
+	}
+}
+
+// unusable refuses what s.message should be and is not, by its id if one can be
+// found.
+func (s *session) unusable(err error) {
+	s.a.log.Debug().Err(err).Msg("host wrote what is no message")
+	if _, ok := errors.AsType[*jsonrpc.SyntaxError](err); ok {
+		s.refuse(&s.batch, jsonrpc.FindID(s.message.Raw), codeParse, "Parse error: "+err.Error())
+		return
+	}
+	why := err.Error()
+	if invalid, ok := errors.AsType[*jsonrpc.InvalidError](err); ok {
+		why = invalid.What
+	}
+	s.refuse(&s.batch, s.message.ID, codeInvalidRequest, "Invalid request: "+why)
+}
+
+func (s *session) dispatch(m *jsonrpc.Message) {
+	switch m.Kind {
+	case jsonrpc.Request:
+		s.take(m)
+	case jsonrpc.Notification:
+		s.notification(m)
+	default:
+		// weir asks the host nothing, so nothing is answered.
+		s.a.log.Debug().Msg("host answered what was not asked")
+	}
+}
+
+func (s *session) notification(m *jsonrpc.Message) {
+	switch string(m.Method) {
+	case "notifications/cancelled":
+		s.cancelRequest(m)
+	case "notifications/initialized":
+		s.mu.Lock()
+		s.pushed = s.version != ""
+		s.mu.Unlock()
+		s.a.pushes.soon() // the host may have asked for the list already
+	}
+}
+
+// cancelRequest ends a request as the host wishes: it gets no answer
+// (2025-11-25, cancellation). One that is unknown or answered already is not an
+// error.
+func (s *session) cancelRequest(m *jsonrpc.Message) {
+	key := idKey(jsonrpc.Find(m.Fields, "requestId"))
+	if s.closeListener(key) {
+		return
+	}
+	s.mu.Lock()
+	c := s.calls[string(key)]
+	delete(s.calls, string(key))
+	s.mu.Unlock()
+	if c != nil {
+		c.giveUp(jsonrpc.Find(m.Fields, "reason"))
+	}
+}
+
+// drainTime is how long what is answered already may take to be written when
+// the host has gone.
+const drainTime = 200 * time.Millisecond
+
+// giveUp ends everything in flight; nobody is answered any more.
+func (s *session) giveUp() {
+	s.mu.Lock()
+	calls := s.calls
+	s.calls = nil
+	s.listeners = nil
+	s.mu.Unlock()
+	for _, c := range calls {
+		c.giveUp(nil)
+	}
+	s.out.CloseWithin(drainTime)
+}
+
+// peer is the host as upstreams are told.
+func (s *session) peer(r *request) upstream.Peer {
+	if r.modern {
+		return upstream.Peer{Modern: true, Version: r.version}
+	}
+	return upstream.Peer{Version: s.version}
+}
