@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+func (a *app) callCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "call NAME [key=value … | {…} | -]",
+		Short: "Call a tool",
+		Long: `Call a tool by the name that a host sees ("weir tools" lists them), and print
+what it answers.
+
+Arguments are key=value, typed by the tool's own schema; key:=json sends a value
+as it stands; a key that takes an array may be repeated. Or give all arguments
+as one JSON object, or - to read that from stdin.
+
+The exit code is 1 if the tool answers that it failed.`,
+		Example: `  weir call files__read_file path=notes.txt
+  weir call github__search_issues query="is:open flaky" limit=5
+  weir call db__query 'params:=[1, null, "x"]' sql='select ?'
+  weir call github__search_issues --json '{"query": "is:open", "limit": 5}'
+  echo '{"query": "is:open"}' | weir call github__search_issues -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError("missing the NAME of a tool (see: weir tools)")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			words, err := a.argumentWords(args[1:])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.call(cmd.Context(), args[0], words, a.printRaw)
+			}
+			return a.call(cmd.Context(), args[0], words, a.printResult)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole result as JSON, as it came")
+	return cmd
+}
+
+// argumentWords returns the words that stand for arguments, with "-" replaced
+// by what stdin says.
+func (a *app) argumentWords(words []string) ([]string, error) {
+	if !slices.Equal(words, []string{"-"}) {
+		return words, nil
+	}
+	text, err := io.ReadAll(a.Stdin)
+	if err != nil {
+		return nil, fmt.Errorf("reading arguments from stdin: %w", err)
+	}
+	if _, err := wholeObject(string(text)); err != nil {
+		return nil, err
+	}
+	return []string{string(text)}, nil
+}
+
+func (a *app) call(ctx context.Context, name string, words []string, show func(*toolResult)) error {
+	g, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	w := a.wait("calling " + name)
+	result, err := g.callByWords(ctx, name, words, w)
+	w.stop()
+	if err != nil {
+		return err
+	}
+	show(result)
+	if result.IsError {
+		return &exitError{exitFailed, fmt.Errorf("%s answered with an error", name)}
+	}
+	return nil
+}
+
+// callByWords calls a tool with the arguments that words make of its schema.
+// A name that is not listed is tried all the same: servers may be named by
+// their aliases.
+func (g *gateway) callByWords(ctx context.Context, name string, words []string, w *waiting) (*toolResult, error) {
+	tools, err := g.host.listTools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var inputSchema []byte
+	if i := slices.IndexFunc(tools, func(t listedTool) bool { return t.Name == name }); i >= 0 {
+		inputSchema = tools[i].InputSchema
+	}
+	arguments, err := parseArguments(words, inputSchema)
+	if err != nil {
+		return nil, err
+	}
+	result, err := g.host.callTool(ctx, name, arguments, func(params []byte) { w.set(progressText(name, params)) })
+	if _, refused := errors.AsType[*replyError](err); refused && inputSchema == nil {
+		return nil, withSuggestion(err, name, tools)
+	}
+	return result, err
+}
+
+func withSuggestion(err error, name string, tools []listedTool) error {
+	names := make([]string, len(tools))
+	for i, t := range tools {
+		names[i] = t.Name
+	}
+	if near := nearest(name, names); near != "" {
+		return fmt.Errorf("%w; did you mean %q?", err, near)
+	}
+	return fmt.Errorf("%w (see: weir tools)", err)
+}
+
+// progressText says what a progress notification says.
+func progressText(name string, params []byte) string {
+	members, _ := jsonrpc.ParseObject(nil, params)
+	text := "calling " + name + ": " + string(jsonrpc.Find(members, "progress"))
+	if total := jsonrpc.Find(members, "total"); total != nil {
+		text += " of " + string(total)
+	}
+	if message := textOf(members, "message"); message != "" {
+		text += " " + message
+	}
+	return text
+}
+
+func (a *app) printRaw(r *toolResult) { printLine(a.Stdout, string(r.Raw)) }

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/weir-mcp/weir/internal/config"
+)
+
+// TestSnippetsLoad loads every piece of configuration that the documents show.
+func TestSnippetsLoad(t *testing.T) {
+	home := newHome(t)
+	t.Setenv("GITHUB_TOKEN", "x")
+	if err := os.MkdirAll(filepath.Join(home, ".config", "weir"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".config", "weir", "env"), []byte("KEY=value\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snippets := 0
+	for _, name := range documents(t) {
+		for i, s := range snippetsOf(t, name) {
+			if s.language != "yaml" && s.language != "json" {
+				continue
+			}
+			snippets++
+			t.Run(fmt.Sprintf("%s %d", filepath.Base(name), i+1), func(t *testing.T) { s.check(t) })
+		}
+	}
+	if snippets < 10 {
+		t.Errorf("got %d snippets, want at least 10: has the way they are marked changed?", snippets)
+	}
+}
+
+func documents(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(names, filepath.Join("..", "..", "README.md"))
+}
+
+type snippet struct{ language, text string }
+
+func snippetsOf(t *testing.T, name string) (all []snippet) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fence := regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, snippet{m[1], m[2]})
+	}
+	return all
+}
+
+// check loads a configuration. An entry for a host must be one that weir would
+// recognise as itself; one for a host whose files it does not read must be JSON.
+func (s snippet) check(t *testing.T) {
+	if s.language == "json" && !strings.Contains(s.text, "ervers\"") || strings.Contains(s.text, "context_servers") {
+		if !json.Valid([]byte(s.text)) {
+			t.Errorf("not JSON: %s", s.text)
+		}
+		return
+	}
+	path := filepath.Join(t.TempDir(), "mcp."+s.language)
+	if err := os.WriteFile(path, []byte(s.text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := config.Load(path)
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, s.text)
+	}
+	isEntry := strings.Contains(s.text, "/path/to/weir")
+	for _, warning := range file.Warnings {
+		if !isEntry || !strings.Contains(warning, "starts weir itself") {
+			t.Errorf("%s in:\n%s", warning, s.text)
+		}
+	}
+	if isEntry && len(file.Warnings) != 1 {
+		t.Errorf("got %d warnings, want one that the entry starts weir:\n%s", len(file.Warnings), s.text)
+	}
+	for _, server := range file.Servers {
+		if server.Broken != nil {
+			t.Errorf("server %q: %v", server.Name, server.Broken)
+		}
+	}
+}
+
+// TestLinksLead follows the links of the documents to files beside them.
+func TestLinksLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	for _, name := range documents(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: link to %s: %v", filepath.Base(name), m[1], err)
+			}
+		}
+	}
+}

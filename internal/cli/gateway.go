@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/internal/config"
+	"github.com/weir-mcp/weir/upstream"
+)
+
+// A gateway is a weir within this process, and a host that talks to it.
+type gateway struct {
+	aggregator *aggregator.Aggregator
+	host       *host
+	served     chan struct{}
+}
+
+// gatewayConfig is the configuration for a command that asks the servers
+// something. A person waits for what is slow, if told so: longer than a host.
+func (a *app) gatewayConfig(ctx context.Context) (aggregator.Config, error) {
+	file, err := config.Load(a.configFlag)
+	if err != nil {
+		return aggregator.Config{}, loadError(err)
+	}
+	for _, warning := range file.Warnings {
+		fmt.Fprintln(a.Stderr, a.errorPaint().yellow("warning:"), warning)
+	}
+	log := zerolog.Nop() // a command says itself what went wrong
+	cfg := a.aggregatorConfig(file, log)
+	cfg.Store = openStore(ctx, log)
+	cfg.Patience = longest(cfg.Servers)
+	return cfg, nil
+}
+
+// longest is how long it can take until each server has listed its tools, or
+// failed to.
+func longest(servers []aggregator.Server) time.Duration {
+	var all time.Duration
+	for _, s := range servers {
+		connect, list := s.ConnectTimeout, s.ListTimeout
+		if connect == 0 {
+			connect = upstream.DefaultConnectTimeout
+		}
+		if list == 0 {
+			list = upstream.DefaultListTimeout
+		}
+		all = max(all, connect+list)
+	}
+	return all + time.Second
+}
+
+// openGateway starts a weir and shakes hands with it.
+func openGateway(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
+	weirIn, hostOut := io.Pipe()
+	hostIn, weirOut := io.Pipe()
+	g := &gateway{aggregator: aggregator.New(cfg), served: make(chan struct{})}
+	go func() {
+		defer close(g.served)
+		err := g.aggregator.Serve(context.WithoutCancel(ctx), weirIn, weirOut)
+		_ = weirOut.CloseWithError(err) // the host reads it
+	}()
+	g.host = newHost(hostIn, hostOut)
+	if _, err := g.host.initialize(ctx); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// close ends the host's side, then all the servers.
+func (g *gateway) close() {
+	g.host.close()
+	<-g.served
+	g.aggregator.Close()
+}
+
+// open is openGateway with the configuration of this run. It waits until there
+// are lists of all servers that have any.
+func (a *app) open(ctx context.Context) (*gateway, error) {
+	cfg, err := a.gatewayConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Notice != "" {
+		fmt.Fprintln(a.Stderr, cfg.Notice)
+	}
+	g, err := openGateway(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Hosts are not kept waiting for a server that failed last time; people are.
+	known := func(s aggregator.ServerStatus) bool { return !s.Fetched.IsZero() }
+	if _, err := a.waitForServers(ctx, g, cfg.Patience, known); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// pace is how often a command looks whether a server has got on.
+const pace = 10 * time.Millisecond
+
+// waitForServers waits until each server has listed, as that command means it,
+// or has failed to. It returns what became of them, the same when the limit
+// has passed first.
+func (a *app) waitForServers(
+	ctx context.Context, g *gateway, limit time.Duration, listed func(aggregator.ServerStatus) bool,
+) ([]aggregator.ServerStatus, error) {
+	w := a.wait("connecting")
+	defer w.stop()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
+	for {
+		statuses := g.aggregator.Status()
+		open := 0
+		for _, s := range statuses {
+			if !hasFailed(s) && !listed(s) {
+				open++
+			}
+		}
+		if open == 0 {
+			return statuses, nil
+		}
+		w.set(fmt.Sprintf("waiting for %d of %s", open, plural(len(statuses), "server", "servers")))
+		select {
+		case <-ticker.C:
+		case <-late.C:
+			return statuses, nil
+		case <-ctx.Done():
+			return nil, errInterrupted
+		}
+	}
+}
+
+// errInterrupted ends a command that a signal came to.
+var errInterrupted = errors.New("interrupted")
+
+// hasFailed reports whether no list is to be expected of a server.
+func hasFailed(s aggregator.ServerStatus) bool {
+	final := []upstream.State{upstream.Disabled, upstream.Failed, upstream.NeedsLogin, upstream.Backoff}
+	return slices.Contains(final, s.State)
+}
+
+// missing tells of the servers whose tools are not in the list, and is an
+// error if there are any.
+func (g *gateway) missing(a *app) error {
+	usable, missing := 0, 0
+	for _, s := range g.aggregator.Status() {
+		if s.State == upstream.Disabled {
+			continue
+		}
+		usable++
+		if s.Fetched.IsZero() && s.Reason != nil {
+			missing++
+			fmt.Fprintln(a.Stderr, a.errorPaint().yellow("missing:"), printable(s.Reason.Error()))
+		}
+	}
+	switch missing {
+	case 0:
+		return nil
+	case usable:
+		return &exitError{exitFailed, nil}
+	}
+	return &exitError{exitPartly, nil}
+}

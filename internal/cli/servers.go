@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+func (a *app) serversCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "servers",
+		Short: "Connect to every server and say how it went",
+		Long: `Connect to every configured server, list its tools anew, and say how it went:
+state, transport, protocol revision, version, number of tools, and for one that
+failed the reason and the age of the list that hosts are shown instead.
+
+The exit code is 3 if some servers failed, 1 if all did.`,
+		Example: `  weir servers
+  weir servers --json
+  weir --config ./mcp.yaml servers`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asJSON {
+				return a.servers(cmd.Context(), a.printServersJSON)
+			}
+			return a.servers(cmd.Context(), a.printServers)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of objects")
+	return cmd
+}
+
+func (a *app) servers(ctx context.Context, show func([]serverLine) error) error {
+	cfg, err := a.gatewayConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if cfg.Notice != "" {
+		fmt.Fprintln(a.Stderr, cfg.Notice)
+		return show([]serverLine{})
+	}
+	cfg.MaxAge = time.Nanosecond // ask, whatever is stored
+	began := time.Now()
+	g, err := openGateway(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	listedAnew := func(s aggregator.ServerStatus) bool { return s.Fetched.After(began) }
+	statuses, err := a.waitForServers(ctx, g, cfg.Patience, listedAnew)
+	if err != nil {
+		return err
+	}
+	lines := make([]serverLine, len(statuses))
+	for i, s := range statuses {
+		lines[i] = newServerLine(s, began)
+	}
+	if err := show(lines); err != nil {
+		return err
+	}
+	return failedServers(lines)
+}
+
+// A serverLine is what is said of one server.
+type serverLine struct {
+	Name      string `json:"name"`
+	State     string `json:"state"`
+	Transport string `json:"transport"`
+	Era       string `json:"era,omitempty"`
+	Protocol  string `json:"protocol,omitempty"`
+	Version   string `json:"version,omitempty"` // as the server calls itself
+	Tools     int    `json:"tools"`
+	ListAge   string `json:"listAge,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
+	line := serverLine{Name: s.Name, State: string(s.State), Transport: s.Transport, Tools: s.Tools}
+	if s.State == upstream.Ready {
+		line.Era, line.Protocol = "legacy", s.Facts.Version
+		if s.Facts.Modern {
+			line.Era = "modern"
+		}
+		info, _ := jsonrpc.ParseObject(nil, s.Facts.ServerInfo)
+		line.Version = textOf(info, "version")
+	}
+	switch {
+	case s.Fetched.After(began):
+		line.ListAge = "just now"
+	case !s.Fetched.IsZero():
+		line.ListAge = age(began.Sub(s.Fetched))
+	}
+	switch {
+	case s.State == upstream.Disabled || s.Fetched.After(began):
+	case s.Reason != nil:
+		line.Error = printable(reason(s.Reason))
+	default:
+		line.Error = "its tools could not be listed"
+	}
+	return line
+}
+
+// reason is the text of an error without the name of the server, which stands
+// in the same line.
+func reason(err error) string {
+	failure, ok := errors.AsType[upstream.Failure](err)
+	if !ok {
+		return err.Error()
+	}
+	fault := failure.Detail()
+	if fault.Err == nil {
+		return fault.Text
+	}
+	return fmt.Sprintf("%s: %v", fault.Text, fault.Err)
+}
+
+// failedServers is the outcome of the command.
+func failedServers(lines []serverLine) error {
+	failed, usable := 0, 0
+	for _, line := range lines {
+		if line.State != string(upstream.Disabled) {
+			usable++
+		}
+		if line.Error != "" {
+			failed++
+		}
+	}
+	switch failed {
+	case 0:
+		return nil
+	case usable:
+		return &exitError{exitFailed, nil}
+	}
+	return &exitError{exitPartly, nil}
+}
+
+func (a *app) printServersJSON(lines []serverLine) error {
+	e := json.NewEncoder(a.Stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(lines)
+}
+
+func (a *app) printServers(lines []serverLine) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	p := a.paint()
+	t := table{head: []string{"SERVER", "STATE", "TRANSPORT", "PROTOCOL", "VERSION", "TOOLS", "LISTED"}}
+	for _, line := range lines {
+		t.rows = append(t.rows, []cell{
+			{line.Name, p.bold},
+			{line.State, stateColour(p, line)},
+			plain(line.Transport),
+			plain(line.Protocol),
+			plain(oneLine(line.Version, 16)),
+			plain(fmt.Sprint(line.Tools)),
+			plain(line.ListAge),
+		})
+	}
+	t.print(a.Stdout, p, a.width())
+	for _, line := range lines {
+		if line.Error != "" {
+			fmt.Fprintln(a.Stdout, p.red(line.Name+":"), line.Error)
+		}
+	}
+	return nil
+}
+
+func stateColour(p paint, line serverLine) func(string) string {
+	switch {
+	case line.State == string(upstream.Disabled):
+		return p.dim
+	case line.Error != "":
+		return p.red
+	}
+	return p.green
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// paint colours words, or leaves them as they are.
+type paint struct{ on bool }
+
+// paintFor decides by https://no-color.org: colours on a terminal only, and
+// not where $NO_COLOR is set.
+func (a *app) paintFor(stream any) paint {
+	return paint{isTerminal(stream) && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}
+}
+
+func (a *app) paint() paint      { return a.paintFor(a.Stdout) }
+func (a *app) errorPaint() paint { return a.paintFor(a.Stderr) }
+
+func (p paint) bold(s string) string   { return p.wrap("1", s) }
+func (p paint) dim(s string) string    { return p.wrap("2", s) }
+func (p paint) red(s string) string    { return p.wrap("31", s) }
+func (p paint) green(s string) string  { return p.wrap("32", s) }
+func (p paint) yellow(s string) string { return p.wrap("33", s) }
+func (p paint) cyan(s string) string   { return p.wrap("36", s) }
+
+func (p paint) wrap(code, s string) string {
+	if !p.on || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// width returns how many columns a table on stdout may take; 0 is no limit.
+func (a *app) width() int {
+	if n, err := strconv.Atoi(a.getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	f, ok := a.Stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// A table is rows of cells under a head. The last column gives way when the
+// rows are wider than the terminal.
+type table struct {
+	head []string
+	rows [][]cell
+}
+
+// A cell is a text and how to paint it; nil paints nothing.
+type cell struct {
+	text  string
+	paint func(string) string
+}
+
+func plain(text string) cell { return cell{text: text} }
+
+// columnGap is the space between two columns.
+const columnGap = "  "
+
+// print writes the table; width is as of [app.width].
+func (t *table) print(w io.Writer, p paint, width int) {
+	head := make([]cell, len(t.head))
+	for i, text := range t.head {
+		head[i] = cell{text, p.dim}
+	}
+	rows := append([][]cell{head}, t.rows...)
+	widths := columnWidths(rows, width)
+	var b strings.Builder
+	for _, row := range rows {
+		for i, c := range row {
+			text := oneLine(c.text, widths[i])
+			pad := widths[i] - utf8.RuneCountInString(text)
+			if c.paint != nil {
+				text = c.paint(text)
+			}
+			b.WriteString(text)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", pad) + columnGap)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	_, _ = io.WriteString(w, b.String()) // nobody is left to tell
+}
+
+// columnWidths returns what each column needs, the last one cut to what is
+// left of width.
+func columnWidths(rows [][]cell, width int) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(printable(c.text)))
+		}
+	}
+	last := len(widths) - 1
+	if width > 0 {
+		left := width
+		for _, n := range widths[:last] {
+			left -= n + len(columnGap)
+		}
+		const least = 12 // a few words even on a narrow terminal
+		widths[last] = min(widths[last], max(left, least))
+	}
+	return widths
+}
+
+// oneLine returns a text fit for one line of at most limit characters.
+func oneLine(text string, limit int) string {
+	text = printable(text)
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	runes := []rune(text)
+	return strings.TrimRight(string(runes[:limit-1]), " ") + "…"
+}
+
+// printable makes one line of a text that a server wrote: white space becomes
+// single spaces, and what could move the cursor, colour or turn around the
+// text is left out.
+func printable(text string) string {
+	return strings.Join(strings.Fields(withoutControls(text)), " ")
+}
+
+// withoutControls leaves out control characters, but for line ends and tabs,
+// and the characters that change the direction of a text.
+func withoutControls(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// milliseconds says a short time the way people compare them.
+func milliseconds(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	if ms < 100 {
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+// age says how long ago something was, in one unit.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// visibleLength is how many characters of a painted text a person sees.
+func visibleLength(s string) int {
+	n := 0
+	for {
+		before, rest, painted := strings.Cut(s, "\x1b[")
+		n += utf8.RuneCountInString(before)
+		if !painted {
+			return n
+		}
+		_, s, _ = strings.Cut(rest, "m")
+	}
+}
+
+// quoted writes a text as a JSON string.
+func quoted(s string) string { return string(jsonrpc.AppendString(nil, s)) }

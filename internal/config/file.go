@@ -1,0 +1,141 @@
+package config
+
+import (
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream"
+)
+
+// DefaultCacheMaxAge is how old a stored list may be before it is refreshed.
+const DefaultCacheMaxAge = 24 * time.Hour
+
+// A File is a configuration, ready for use. It is not changed after Load.
+type File struct {
+	Path string // absolute; "" if there is no file: then nothing is configured
+	Want string // where a file would have been found, if Path is ""; may be ""
+
+	Servers []Server          // as they stand in the file
+	Aliases map[string]string // alias -> name of a server
+
+	Policy       *policy.Policy // never nil
+	Names        namespace.Rules
+	CacheMaxAge  time.Duration
+	MessageLimit int    // bytes
+	LogLevel     string // trace, debug, info, warn or error
+
+	Warnings []string // what was passed over, one sentence each, with file and line
+}
+
+// A Server is one entry of servers.
+type Server struct {
+	upstream.Config
+
+	Prefix      string        // of its exposed names; "" = they have none
+	Aliases     []string      // sorted
+	Tools       policy.Filter // over original names of tools
+	Description string
+	Tags        []string
+	Pos         policy.Position
+}
+
+// A document is the shape of weir's own mcp.yaml.
+type document struct {
+	Servers  mapping[server]        `yaml:"servers"`
+	Aliases  mapping[text]          `yaml:"aliases"`
+	Policy   *chosenPolicy          `yaml:"policy"`
+	Policies mapping[policy.Config] `yaml:"policies"`
+	EnvFile  *text                  `yaml:"env_file"`
+	Names    *names                 `yaml:"names"`
+	Cache    *cache                 `yaml:"cache"`
+	Limits   *limits                `yaml:"limits"`
+	Log      *logging               `yaml:"log"`
+
+	more map[string]string // what references may name besides variables
+
+	_ struct{} `later:"tools keys teams orgs profiles audit"`
+}
+
+// A server is one entry of servers in weir's own shape.
+type server struct {
+	Command    *text         `yaml:"command"` // this or url
+	Args       []text        `yaml:"args"`
+	Env        mapping[text] `yaml:"env"`
+	InheritEnv *inherited    `yaml:"inherit_env"`
+	Cwd        *text         `yaml:"cwd"`
+
+	URL       *text         `yaml:"url"`
+	Transport *text         `yaml:"transport"` // default: by command or url
+	Headers   mapping[text] `yaml:"headers"`
+
+	Prefix         *text     `yaml:"prefix"` // default: the name
+	Timeout        *duration `yaml:"timeout"`
+	ConnectTimeout *duration `yaml:"connect_timeout"`
+	ListTimeout    *duration `yaml:"list_timeout"`
+	Start          *text     `yaml:"start"`    // lazy (default) or eager
+	Enabled        *bool     `yaml:"enabled"`  // default true
+	Protocol       *text     `yaml:"protocol"` // auto (default) or a revision
+	Tools          *filter   `yaml:"tools"`
+	Description    *string   `yaml:"description"`
+	Tags           []string  `yaml:"tags"`
+
+	problems []error // known beforehand: it is Broken
+
+	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides pin validate trust_annotations"`
+}
+
+// A filter selects tools by globs over their original names.
+type filter struct {
+	Include []string `yaml:"include"`
+	Exclude []string `yaml:"exclude"`
+}
+
+type names struct {
+	Max       *int  `yaml:"max"`
+	Separator *text `yaml:"separator"`
+
+	MaxPos policy.Position `pos:"max"`
+}
+
+type cache struct {
+	MaxAge *duration `yaml:"max_age"`
+}
+
+type limits struct {
+	Message *size `yaml:"message"`
+}
+
+type logging struct {
+	Level *text `yaml:"level"`
+}
+
+// inherited is a list of variables, or true for all.
+type inherited struct {
+	names []string
+	all   bool
+}
+
+func (i *inherited) decode(d *decoder, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!bool" {
+		d.value(n, &i.all)
+		return
+	}
+	d.value(n, &i.names)
+}
+
+// A chosenPolicy is the name of one of policies, or a policy itself.
+type chosenPolicy struct {
+	name   text
+	inline *policy.Config
+}
+
+func (c *chosenPolicy) decode(d *decoder, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		d.value(n, &c.name)
+		return
+	}
+	d.value(n, &c.inline)
+}

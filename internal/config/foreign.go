@@ -1,0 +1,281 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/weir-mcp/weir/policy"
+)
+
+// A foreignServer is one entry in the files of Claude Desktop, Claude Code,
+// Cursor, Windsurf, Gemini CLI, VS Code and others. Where they have several keys
+// for one thing, at most one is there.
+type foreignServer struct {
+	Type      *text `yaml:"type"`
+	Transport *text `yaml:"transport"`
+
+	Command *text         `yaml:"command"`
+	Args    []text        `yaml:"args"`
+	Env     mapping[text] `yaml:"env"`
+	EnvFile *text         `yaml:"envFile"`
+	Cwd     *text         `yaml:"cwd"`
+
+	URL       *text         `yaml:"url"`
+	HTTPURL   *text         `yaml:"httpUrl"`
+	ServerURL *text         `yaml:"serverUrl"`
+	Headers   mapping[text] `yaml:"headers"`
+
+	Timeout  *milliseconds `yaml:"timeout"`
+	Disabled *bool         `yaml:"disabled"`
+	Enabled  *bool         `yaml:"enabled"`
+
+	IncludeTools  []string `yaml:"includeTools"`
+	EnabledTools  []string `yaml:"enabledTools"`
+	Tools         []string `yaml:"tools"`
+	ExcludeTools  []string `yaml:"excludeTools"`
+	DisabledTools []string `yaml:"disabledTools"`
+
+	Description *text `yaml:"description"`
+}
+
+type milliseconds duration
+
+func (t *milliseconds) decode(d *decoder, n *yaml.Node) {
+	count, err := strconv.ParseFloat(n.Value, 64)
+	if limit := float64(24 * time.Hour / time.Millisecond); err != nil || !(count > 0 && count <= limit) {
+		d.wrongType(n, "a number of milliseconds, up to a day")
+		return
+	}
+	*t = milliseconds(count * float64(time.Millisecond))
+}
+
+// A tree is kept as it is, to be decoded by itself.
+type tree struct{ root *yaml.Node }
+
+func (t *tree) decode(_ *decoder, n *yaml.Node) { t.root = n }
+
+// ownKeys of weir's shape must not be passed over in a foreign file: somebody
+// relies on them.
+var ownKeys = []string{"policy", "policies", "teams", "orgs"}
+
+// isForeign reports whether a file has another program's shape.
+func isForeign(root *yaml.Node) bool {
+	if member(root, "mcpServers") != nil {
+		return true
+	}
+	servers := member(root, "servers")
+	if servers == nil || servers.Kind != yaml.MappingNode {
+		return false
+	}
+	if member(root, "inputs") != nil {
+		return true
+	}
+	for i := 1; i < len(servers.Content); i += 2 {
+		if member(servers.Content[i], "type") != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// member returns the value of a key, or nil.
+func member(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// parseForeign makes a File of another program's.
+func parseForeign(d *decoder, root *yaml.Node) (*File, error) {
+	d.lenient = true
+	doc := &document{more: editorVariables()}
+	var servers mapping[tree]
+	var ignored []string
+	d.pairs(root, func(key, value *yaml.Node) {
+		switch {
+		case key.Value == "mcpServers", key.Value == "servers" && member(root, "mcpServers") == nil:
+			d.path = []string{key.Value}
+			d.value(value, &servers)
+			d.path = nil
+		case slices.Contains(ownKeys, key.Value):
+			d.fail(key, fmt.Sprintf("%q stands beside another program's servers; put them into weir's own form to use it", key.Value))
+		case key.Value != "inputs" && key.Value != "$schema":
+			ignored = append(ignored, strconv.Quote(key.Value))
+		}
+	})
+	if len(ignored) > 0 {
+		d.warn = append(d.warn, fmt.Sprintf("%s: ignoring %s", d.file, strings.Join(ignored, ", ")))
+	}
+	doc.Servers = convertAll(d, servers)
+	return build(d.file, doc, d)
+}
+
+// editorVariables are what the files of Cursor and VS Code may name.
+func editorVariables() map[string]string {
+	more := map[string]string{"pathSeparator": string(os.PathSeparator), "/": string(os.PathSeparator)}
+	if home, err := os.UserHomeDir(); err == nil {
+		more["userHome"] = home
+	}
+	return more
+}
+
+// convertAll takes each server by itself: what is wrong with one is its own.
+func convertAll(d *decoder, servers mapping[tree]) mapping[server] {
+	taken := map[string]bool{}
+	converted := make(mapping[server], 0, len(servers))
+	for _, s := range servers {
+		var f foreignServer
+		own := &decoder{file: d.file, lenient: true, units: d.units, shapes: d.shapes, path: []string{s.key}}
+		own.value(s.value.root, &f)
+		d.warn, d.units, d.shapes = append(d.warn, own.warn...), own.units, own.shapes
+		if f.startsWeir() {
+			d.warn = append(d.warn, fmt.Sprintf("%s: leaving out %q, which starts weir itself", s.pos, s.key))
+			continue
+		}
+		made := f.convert(d, s.pos)
+		made.problems = append(own.errs, made.problems...)
+		converted = append(converted, entry[server]{key: legalName(s.key, taken), pos: s.pos, value: made})
+	}
+	return converted
+}
+
+// startsWeir reports whether the server is weir, as hosts have it in their
+// files.
+func (f *foreignServer) startsWeir() bool {
+	base := path.Base(strings.ReplaceAll(f.Command.or(""), `\`, "/"))
+	if strings.TrimSuffix(base, ".exe") != policy.Own {
+		return false
+	}
+	return !slices.ContainsFunc(f.Args, func(arg text) bool { return arg.value == "demo-server" })
+}
+
+// convert gives the server weir's own shape.
+func (f *foreignServer) convert(d *decoder, pos policy.Position) server {
+	s := server{
+		Command: f.Command, Args: f.Args, Env: f.Env, Cwd: f.Cwd,
+		URL:     firstOf(f.HTTPURL, f.ServerURL, f.URL),
+		Headers: f.headers(d),
+		Timeout: (*duration)(f.Timeout),
+		Enabled: f.Enabled,
+	}
+	if f.Disabled != nil && *f.Disabled {
+		off := false
+		s.Enabled = &off
+	}
+	if f.Description != nil {
+		s.Description = &f.Description.value
+	}
+	s.Tools = f.filter()
+	f.transport(&s, pos)
+	f.envFile(d, &s)
+	return s
+}
+
+func firstOf(texts ...*text) *text {
+	for _, t := range texts {
+		if t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// headers leaves out those that weir sets itself: people copy them from
+// examples.
+func (f *foreignServer) headers(d *decoder) (kept mapping[text]) {
+	for _, h := range f.Headers {
+		if slices.Contains(refusedHeaders, strings.ToLower(h.key)) {
+			d.warn = append(d.warn, fmt.Sprintf("%s: ignoring header %q, which weir sets itself", h.pos, h.key))
+			continue
+		}
+		kept = append(kept, h)
+	}
+	return kept
+}
+
+func (f *foreignServer) filter() *filter {
+	include := slices.Concat(f.IncludeTools, f.EnabledTools, f.Tools)
+	if include == nil && (f.IncludeTools != nil || f.EnabledTools != nil || f.Tools != nil) {
+		include = []string{}
+	}
+	exclude := slices.Concat(f.ExcludeTools, f.DisabledTools)
+	if include == nil && exclude == nil {
+		return nil
+	}
+	return &filter{Include: include, Exclude: exclude}
+}
+
+// foreignTransports are the names that others have for the transports.
+var foreignTransports = map[string]string{
+	"stdio": "stdio", "local": "stdio", "command": "stdio",
+	"http": "http", "streamable-http": "http", "streamablehttp": "http", "streamable_http": "http", "remote": "http",
+	"sse": "sse", "ws": "websocket", "websocket": "websocket",
+}
+
+// transport names the transport as weir does, and takes away what belongs to
+// the other one.
+func (f *foreignServer) transport(s *server, pos policy.Position) {
+	if said := firstOf(f.Type, f.Transport); said != nil {
+		name := said.value
+		if known := foreignTransports[strings.ToLower(name)]; known != "" {
+			name = known
+		}
+		s.Transport = &text{value: name, pos: said.pos}
+	}
+	switch {
+	case s.Transport.or("") == "stdio" && s.Command != nil:
+		s.URL, s.Headers = nil, nil
+	case s.Transport != nil && s.URL != nil:
+		s.Command = nil
+	}
+	if s.URL != nil && s.Command == nil {
+		s.Args, s.Env, s.Cwd = nil, nil, nil
+	}
+	if s.Command != nil && s.URL == nil {
+		s.Headers = nil
+	}
+}
+
+// envFile adds the variables of the server's own file to its environment; those
+// of env stand above them.
+func (f *foreignServer) envFile(d *decoder, s *server) {
+	if f.EnvFile == nil || s.Command == nil {
+		return
+	}
+	e := newExpander(d.file)
+	e.more = editorVariables()
+	name, deferred, err := e.expand(f.EnvFile.value)
+	if deferred {
+		err = errFileHere
+	}
+	var vars map[string]string
+	if err == nil {
+		var warnings []string
+		vars, warnings, err = readEnvFile(e.path(unescape(name)))
+		d.warn = append(d.warn, warnings...)
+	}
+	if err != nil {
+		s.problems = append(s.problems, &Error{Pos: f.EnvFile.pos, Text: "envFile", Err: err})
+		return
+	}
+	for _, v := range s.Env {
+		delete(vars, v.key)
+	}
+	for key, value := range vars {
+		literal := text{value: strings.ReplaceAll(value, "${", "$${"), pos: f.EnvFile.pos}
+		s.Env = append(s.Env, entry[text]{key: key, pos: f.EnvFile.pos, value: literal})
+	}
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxFileSize bounds a configuration, in bytes.
+const maxFileSize = 4 << 20
+
+// Load finds the configuration, reads it and makes it ready for use. It is, in
+// this order: path (from the command line), $WEIR_CONFIG, and weir/mcp.yaml in
+// the user's configuration folder; never a file that merely lies in the working
+// folder. That there is none is no error. The error lists all that is wrong,
+// one line each, as FILE:LINE: what.
+func Load(path string) (*File, error) {
+	path, demanded := find(path)
+	if path == "" {
+		return defaults(""), nil
+	}
+	data, err := readFile(path, maxFileSize)
+	if errors.Is(err, fs.ErrNotExist) && !demanded {
+		f := defaults("")
+		f.Want = path
+		return f, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return parse(path, data)
+}
+
+// find returns where the configuration should be, absolute, and whether
+// somebody said so.
+func find(path string) (found string, demanded bool) {
+	if path == "" {
+		path = os.Getenv("WEIR_CONFIG")
+	}
+	if path == "" {
+		folder, err := os.UserConfigDir()
+		if err != nil {
+			return "", false
+		}
+		return filepath.Join(folder, "weir", "mcp.yaml"), false
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		path = withHome(path, home)
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	return path, true
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: it is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
+
+// parse makes a File of the text at path.
+func parse(path string, data []byte) (*File, error) {
+	root, err := parseTree(path, data)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{file: path}
+	switch {
+	case root == nil:
+		d.warn = append(d.warn, path+": the file is empty")
+		return build(path, &document{}, d)
+	case isForeign(root):
+		return parseForeign(d, root)
+	}
+	var doc document
+	d.value(root, &doc)
+	return build(path, &doc, d)
+}
+
+// parseTree reads JSON or YAML. The tree of an empty file is nil. What begins
+// like JSON but is not named so may still be YAML in its flow style.
+func parseTree(path string, data []byte) (*yaml.Node, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if looksLikeJSON(data) {
+		root, err := parseJSON(path, data)
+		if ext := filepath.Ext(path); err == nil || ext == ".json" || ext == ".jsonc" {
+			return root, err
+		}
+	}
+	return parseYAML(path, data)
+}

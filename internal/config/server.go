@@ -1,0 +1,295 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream"
+)
+
+// revisions are those of the MCP specification that can be asked for.
+var revisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
+
+var (
+	errFileHere = errors.New("${file:} is not possible here (only in args, env, url and headers)")
+	errNUL      = errors.New("it has a NUL character")
+)
+
+// noTools is the filter of a server whose own is not understood.
+var noTools = policy.Filter{Include: []policy.Glob{}}
+
+// A serverMaker makes one Server. What goes wrong makes it Broken.
+type serverMaker struct {
+	e        *expander
+	source   entry[server]
+	made     Server
+	errs     []error
+	deferred bool // references to files are left
+}
+
+// makeServer makes a Server of an entry.
+func makeServer(e *expander, source entry[server]) Server {
+	m := &serverMaker{e: e, source: source, errs: source.value.problems}
+	m.made.Name, m.made.Pos = source.key, source.pos
+	m.made.Transport = upstream.Stdio
+	m.describe()
+	if len(source.value.problems) > 0 {
+		m.made.Tools = noTools // what it is to be is not known
+	} else {
+		m.tools()
+		m.lifetimes()
+		m.reach()
+	}
+	m.made.Identity = m.identity()
+	m.finish()
+	return m.made
+}
+
+func (m *serverMaker) fail(pos policy.Position, format string, args ...any) {
+	m.errs = append(m.errs, &Error{Pos: pos, Text: fmt.Sprintf("server %q: ", m.source.key) + fmt.Sprintf(format, args...)})
+}
+
+func (m *serverMaker) describe() {
+	s := &m.source.value
+	m.made.Disabled = s.Enabled != nil && !*s.Enabled
+	if s.Description != nil {
+		m.made.Description = *s.Description
+	}
+	m.made.Tags = s.Tags
+	m.made.Prefix = s.Prefix.or(m.source.key)
+	if s.Prefix != nil {
+		m.checkPrefix(*s.Prefix)
+	}
+}
+
+func (m *serverMaker) checkPrefix(p text) {
+	switch {
+	case p.value == "":
+	case p.value == policy.Own:
+		m.fail(p.pos, "prefix: %q is reserved", p.value)
+	case len(p.value) > maxName || !isExposable(p.value) || strings.Contains(p.value, "__"):
+		m.fail(p.pos, "prefix: want up to 32 characters of A-Z, a-z, 0-9, _ and -, and no two underscores in a row")
+	}
+}
+
+func (m *serverMaker) tools() {
+	f := m.source.value.Tools
+	if f == nil {
+		return
+	}
+	before := len(m.errs)
+	made := policy.Filter{Include: m.globs("include", f.Include), Exclude: m.globs("exclude", f.Exclude)}
+	if len(m.errs) == before {
+		m.made.Tools = made
+		return
+	}
+	m.made.Tools = noTools
+}
+
+// globs keeps an absent list apart from an empty one.
+func (m *serverMaker) globs(key string, patterns []string) []policy.Glob {
+	if patterns == nil {
+		return nil
+	}
+	globs := make([]policy.Glob, 0, len(patterns))
+	for _, pattern := range patterns {
+		g, err := policy.ParseGlob(pattern)
+		if err != nil {
+			m.fail(m.source.pos, "tools.%s: %v", key, err)
+		}
+		globs = append(globs, g)
+	}
+	return globs
+}
+
+func (m *serverMaker) lifetimes() {
+	s := &m.source.value
+	m.made.Timeout = m.limit("timeout", s.Timeout, upstream.DefaultTimeout)
+	m.made.ConnectTimeout = m.limit("connect_timeout", s.ConnectTimeout, upstream.DefaultConnectTimeout)
+	m.made.ListTimeout = m.limit("list_timeout", s.ListTimeout, upstream.DefaultListTimeout)
+
+	switch start := s.Start.or("lazy"); start {
+	case "lazy", "eager":
+		m.made.Eager = start == "eager"
+	default:
+		m.fail(s.Start.pos, "start: unknown word %q (want lazy or eager)", start)
+	}
+	switch protocol := s.Protocol.or("auto"); {
+	case protocol == "auto":
+	case slices.Contains(revisions, protocol):
+		m.made.Protocol = protocol
+	default:
+		m.fail(s.Protocol.pos, "protocol: unknown revision %q (want auto, %s)", protocol, strings.Join(revisions, ", "))
+	}
+}
+
+// limit is how long something may take: not no time at all.
+func (m *serverMaker) limit(key string, d *duration, absent time.Duration) time.Duration {
+	if d == nil {
+		return absent
+	}
+	if *d == 0 {
+		m.fail(m.source.pos, "%s: it must be more than nothing", key)
+	}
+	return time.Duration(*d)
+}
+
+// reach finds out how the server is reached, and reads what belongs to that.
+func (m *serverMaker) reach() {
+	s := &m.source.value
+	natural := upstream.Stdio
+	if s.URL != nil {
+		natural = upstream.HTTP
+	}
+	m.made.Transport = natural
+
+	scheme, _, _ := strings.Cut(s.URL.or(""), ":")
+	switch transport := s.Transport.or(natural); {
+	case transport == "sse", transport == "websocket":
+		m.fail(s.Transport.pos, "transport %q is not supported by this version", transport)
+	case scheme == "ws", scheme == "wss":
+		m.fail(s.URL.pos, "transport %q is not supported by this version", "websocket")
+	case transport != upstream.Stdio && transport != upstream.HTTP:
+		m.fail(s.Transport.pos, "unknown transport %q (want stdio, http, sse or websocket)", transport)
+	case s.Command == nil && s.URL == nil:
+		m.fail(m.source.pos, `it needs a "command" or a "url"`)
+	case s.Command != nil && s.URL != nil:
+		m.fail(m.source.pos, `it has both a "command" and a "url"`)
+	case transport != natural:
+		m.fail(s.Transport.pos, "transport %q does not go with what it has (stdio needs a command, http a url)", transport)
+	case transport == upstream.Stdio:
+		m.misplaced()
+		m.stdio()
+	default:
+		m.misplaced()
+		m.http()
+	}
+}
+
+// misplaced refuses keys of the other transport.
+func (m *serverMaker) misplaced() {
+	s := &m.source.value
+	for _, key := range []struct {
+		name      string
+		present   bool
+		transport string
+	}{
+		{"args", len(s.Args) > 0, upstream.Stdio},
+		{"env", len(s.Env) > 0, upstream.Stdio},
+		{"inherit_env", s.InheritEnv != nil, upstream.Stdio},
+		{"cwd", s.Cwd != nil, upstream.Stdio},
+		{"headers", len(s.Headers) > 0, upstream.HTTP},
+	} {
+		if key.present && key.transport != m.made.Transport {
+			m.fail(m.source.pos, "%s: this key is for transport %q", key.name, key.transport)
+		}
+	}
+}
+
+func (m *serverMaker) stdio() {
+	s := &m.source.value
+	m.made.Command = m.command(*s.Command)
+	for i, arg := range s.Args {
+		m.made.Args = append(m.made.Args, m.local(fmt.Sprintf("args.%d", i+1), arg))
+	}
+	if len(s.Env) > 0 {
+		m.made.Env = make(map[string]string, len(s.Env))
+	}
+	for _, v := range s.Env {
+		m.checkVariable(v.key, v.pos)
+		m.made.Env[v.key] = m.local("env."+v.key, v.value)
+	}
+	if i := s.InheritEnv; i != nil {
+		m.made.InheritEnv, m.made.InheritAll = i.names, i.all
+	}
+	if s.Cwd != nil {
+		m.made.Dir = m.e.path(m.now("cwd", *s.Cwd))
+	}
+}
+
+// command expands a command and makes it absolute if it is a path.
+func (m *serverMaker) command(t text) string {
+	command := m.now("command", t)
+	if command == "" && t.value == "" {
+		m.fail(t.pos, "command: it is empty")
+	}
+	if strings.ContainsFunc(command, func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) }) {
+		return filepath.Clean(m.e.path(command))
+	}
+	return command
+}
+
+func (m *serverMaker) checkVariable(name string, pos policy.Position) {
+	switch {
+	case name == "" || strings.ContainsAny(name, "=\x00"):
+		m.fail(pos, "env: %q cannot be the name of a variable", name)
+	case name == "WEIR_CHAIN" || name == "WEIR_CHILD":
+		m.fail(pos, "env: %s is weir's own", name)
+	}
+}
+
+// local expands a text that may begin with the home folder.
+func (m *serverMaker) local(key string, t text) string {
+	if withHome(t.value, "/") != t.value {
+		if m.e.home == "" {
+			m.fail(t.pos, "%s: there is no home folder to put for ~", key)
+		}
+		t.value = withHome(t.value, strings.ReplaceAll(m.e.home, "${", "$${"))
+	}
+	return m.expand(key, t)
+}
+
+// now is local for what is needed whole at once.
+func (m *serverMaker) now(key string, t text) string {
+	before := m.deferred
+	m.deferred = false
+	expanded := m.local(key, t)
+	if m.deferred {
+		m.fail(t.pos, "%s: %v", key, errFileHere)
+	}
+	m.deferred = before
+	return unescape(expanded)
+}
+
+// expand expands a text, escaped. If that fails, it is the text as it stands.
+func (m *serverMaker) expand(key string, t text) string {
+	expanded, deferred, err := m.e.expand(t.value)
+	if err == nil && strings.Contains(expanded, "\x00") {
+		err = errNUL
+	}
+	if err != nil {
+		m.fail(t.pos, "%s: %v", key, err)
+		return t.value
+	}
+	m.deferred = m.deferred || deferred
+	return expanded
+}
+
+// finish gives texts their final form: with references left, the escaped one.
+func (m *serverMaker) finish() {
+	m.made.Broken = errors.Join(m.errs...)
+	if m.made.Transport == upstream.Stdio && m.made.Command == policy.Own {
+		if self, err := os.Executable(); err == nil {
+			m.made.Command = self
+		}
+	}
+	if m.deferred {
+		m.made.Resolve = m.e.resolve
+		return
+	}
+	for i, arg := range m.made.Args {
+		m.made.Args[i] = unescape(arg)
+	}
+	for _, values := range []map[string]string{m.made.Env, m.made.Headers} {
+		for key, value := range values {
+			values[key] = unescape(value)
+		}
+	}
+	m.made.URL = unescape(m.made.URL)
+}
