@@ -193,6 +193,9 @@ type ServerStatus struct {
 	upstream.Status
 	Tools   int       // in its list
 	Fetched time.Time // when it told that list; zero if never
+
+	// Failure is why it did not tell a newer one, if that was tried last.
+	Failure catalog.Failure
 }
 
 // Status returns the status of every server, in the order of the
@@ -203,6 +206,7 @@ func (a *Aggregator) Status() []ServerStatus {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
 		if lists := s.current(); lists != nil {
 			out[i].Tools, out[i].Fetched = len(lists.Tools.Items), lists.Tools.Fetched
+			out[i].Failure = lists.Failure
 		}
 	}
 	return out

@@ -311,13 +311,14 @@ func (s *server) failed(err error) *catalog.Lists {
 	s.a.log.Debug().Err(err).Str("upstream", s.Name).Msg("listing failed")
 	var lists catalog.Lists
 	if old := s.current(); old != nil {
-		if old.Failure.Kind == failure.Kind && old.Failure.Text == failure.Text {
-			return nil
-		}
 		lists = *old
 	}
+	known := lists.Failure
 	lists.Failure = failure
 	s.keep(&lists)
+	if known.Kind == failure.Kind && known.Text == failure.Text {
+		return nil
+	}
 	return &catalog.Lists{Failure: failure}
 }
 

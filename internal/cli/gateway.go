@@ -19,6 +19,7 @@ import (
 type gateway struct {
 	aggregator *aggregator.Aggregator
 	host       *host
+	began      time.Time
 	served     chan struct{}
 }
 
@@ -60,7 +61,7 @@ func longest(servers []aggregator.Server) time.Duration {
 func openGateway(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
 	weirIn, hostOut := io.Pipe()
 	hostIn, weirOut := io.Pipe()
-	g := &gateway{aggregator: aggregator.New(cfg), served: make(chan struct{})}
+	g := &gateway{aggregator: aggregator.New(cfg), began: time.Now(), served: make(chan struct{})}
 	go func() {
 		defer close(g.served)
 		err := g.aggregator.Serve(context.WithoutCancel(ctx), weirIn, weirOut)
@@ -123,7 +124,7 @@ func (a *app) waitForServers(
 		statuses := g.aggregator.Status()
 		open := 0
 		for _, s := range statuses {
-			if !hasFailed(s) && !listed(s) {
+			if !g.hasFailed(s) && !listed(s) {
 				open++
 			}
 		}
@@ -145,9 +146,9 @@ func (a *app) waitForServers(
 var errInterrupted = errors.New("interrupted")
 
 // hasFailed reports whether no list is to be expected of a server.
-func hasFailed(s aggregator.ServerStatus) bool {
+func (g *gateway) hasFailed(s aggregator.ServerStatus) bool {
 	final := []upstream.State{upstream.Disabled, upstream.Failed, upstream.NeedsLogin, upstream.Backoff}
-	return slices.Contains(final, s.State)
+	return slices.Contains(final, s.State) || s.Failure.At.After(g.began)
 }
 
 // missing tells of the servers whose tools are not in the list, and is an

@@ -103,8 +103,10 @@ func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 	case s.State == upstream.Disabled || s.Fetched.After(began):
 	case s.Reason != nil:
 		line.Error = printable(reason(s.Reason))
+	case s.Failure.At.After(began):
+		line.Error = printable(s.Failure.Text)
 	default:
-		line.Error = "its tools could not be listed"
+		line.Error = "its tools were not listed in time"
 	}
 	return line
 }
