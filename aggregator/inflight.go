@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -28,7 +30,7 @@ type call struct {
 	key    string // of id, in the table
 	token  []byte // the host's progress token, raw; nil without
 	modern bool
-	begun  time.Time
+	begun  time.Time // zero unless calls are logged
 
 	route  *catalog.Route     // of tools/call, once it is known
 	server *server            // likewise
@@ -63,7 +65,10 @@ func (s *session) inFlight(key []byte) bool {
 // begin enters a request into the table; route has seen that its id is free.
 // nil means that there are too many: it is refused then.
 func (s *session) begin(r *request) *call {
-	c := &call{s: s, key: string(idKey(r.id)), modern: r.modern, begun: time.Now()}
+	c := &call{s: s, key: string(idKey(r.id)), modern: r.modern}
+	if s.a.log.GetLevel() <= zerolog.DebugLevel {
+		c.begun = time.Now()
+	}
 	c.id = append(c.room[:0], r.id...)
 	if r.token != nil {
 		c.token = append(c.id[len(c.id):], r.token...)

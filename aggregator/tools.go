@@ -128,7 +128,7 @@ func (s *session) refuseCall(b *jsonrpc.Batch, id []byte, modern bool, name stri
 func (c *call) bind(route *catalog.Route, params, meta []jsonrpc.Member) bool {
 	for i := range params {
 		if string(params[i].Key) == "name" {
-			params[i].Value = jsonrpc.AppendString(nil, route.Item.Name())
+			params[i].Value = route.Item.RawName()
 		}
 	}
 	c.s.mu.Lock()
@@ -205,7 +205,11 @@ func pieces(raw []byte, edits []jsonrpc.Edit) [][]byte {
 	return append(out, raw)
 }
 
+// log tells of a call that has ended, where anybody wants to know.
 func (c *call) log(a upstream.Answer) {
+	if c.begun.IsZero() {
+		return
+	}
 	outcome := "ok"
 	switch {
 	case a.Err != nil:

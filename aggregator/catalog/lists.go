@@ -67,6 +67,10 @@ type Item struct {
 // Name is what the server calls the item, unescaped.
 func (i Item) Name() string { return i.name }
 
+// RawName is the name as the server wrote it, quotes included. It must not be
+// changed.
+func (i Item) RawName() []byte { return i.raw[i.nameAt:i.nameEnd] }
+
 // Raw is the definition, to the byte. It must not be changed.
 func (i Item) Raw() []byte { return i.raw }
 
