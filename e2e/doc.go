@@ -1,0 +1,12 @@
+// Package e2e has no code, only tests: of the real binary, with real servers
+// behind it and real clients before it.
+//
+//   - testdata/*.txtar are scripts; script_test.go says what they can do.
+//   - matrix_test.go holds what a host sees through weir against what it sees
+//     without, over both transports and both eras.
+//   - real_test.go does so with the servers and clients of npm/ and of the Go
+//     modules.
+//   - sdkserver_test.go does so with servers made with the Go libraries.
+//   - leaks_test.go counts what weir holds open.
+//   - imports_test.go holds the packages to their order.
+package e2e

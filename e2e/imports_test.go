@@ -1,0 +1,210 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/weir-mcp/weir"
+
+// A place is where a package stands in the house: which others of this module
+// it may import. A package that is not here has no place yet.
+type place struct {
+	pkg    string // below the module; "" is main
+	may    []string
+	reason string
+}
+
+var order = []place{
+	{"", []string{"internal/cli", "upstream/process"}, "main hands the process to cli, or to the guardian of children"},
+	{
+		"internal/cli",
+		[]string{
+			"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/config", "internal/demo",
+			"policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process",
+		},
+		"the front of the house wires all of it",
+	},
+	{
+		"internal/config",
+		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "policy", "upstream"},
+		"each package owns its part of the configuration; only cli stands above it",
+	},
+	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
+	{
+		"aggregator",
+		[]string{"aggregator/catalog", "aggregator/namespace", "policy", "upstream", "upstream/jsonrpc"},
+		"the host side knows servers, not how bytes get there",
+	},
+	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc"}, "lists are bytes and names"},
+	{"aggregator/namespace", nil, "names are pure"},
+	{"policy", nil, "a decision is a function of its request"},
+	{
+		"upstream",
+		[]string{"upstream/jsonrpc", "upstream/process", "upstream/transport"},
+		"the far side knows nothing of names, policy or hosts",
+	},
+	{
+		"upstream/transport",
+		[]string{"upstream/jsonrpc", "upstream/pipe", "upstream/process"},
+		"a transport moves messages and does not know what a server is",
+	},
+	{"upstream/process", []string{"upstream/pipe"}, "a process has streams; what travels on them is not its business"},
+	{"upstream/pipe", nil, "a pipe is a pipe"},
+	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
+	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
+	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
+	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
+}
+
+func TestImportOrder(t *testing.T) {
+	packages := listPackages(t)
+	for name, p := range packages {
+		i := slices.IndexFunc(order, func(o place) bool { return o.pkg == name })
+		if i < 0 && name != "e2e" {
+			t.Errorf("package %q has no place in the order of imports: give it one, with its reason", name)
+		}
+		for _, imported := range p.Imports {
+			below, ours := strings.CutPrefix(imported, module+"/")
+			if ours && i >= 0 && !slices.Contains(order[i].may, below) {
+				t.Errorf("%q imports %q: %s", name, below, order[i].reason)
+			}
+		}
+	}
+	for _, o := range order {
+		if _, there := packages[o.pkg]; !there {
+			t.Errorf("no package %q", o.pkg)
+		}
+	}
+}
+
+// foreign says which packages of others may be imported by which of ours, test
+// files aside.
+var foreign = []struct {
+	imported string // it and all below it
+	only     []string
+	reason   string
+}{
+	{"log", nil, "the log is zerolog's, on stderr"},
+	{"testing", []string{"upstream/upstreamtest"}, "nothing of tests is in the binary"},
+	{"github.com/modelcontextprotocol/go-sdk", nil, "it is a peer in tests"},
+	{"github.com/mark3labs/mcp-go/server", nil, "it is a peer in tests; linked in, it costs every start"},
+	{"github.com/mark3labs/mcp-go/client", nil, "it is a peer in tests"},
+	{
+		"github.com/mark3labs/mcp-go/mcp",
+		[]string{"aggregator", "internal/cli", "internal/demo", "upstream/transport"},
+		"for what weir itself authors, and headers; not for what passes through",
+	},
+	{
+		"github.com/spf13/cobra",
+		[]string{"internal/cli"},
+		"the command line is one room",
+	},
+	{
+		"gopkg.in/yaml.v3",
+		[]string{"internal/config", "policy"},
+		"YAML is read where the configuration is",
+	},
+	{
+		"github.com/rs/zerolog",
+		[]string{"aggregator", "aggregator/catalog", "internal/cli", "upstream", "upstream/process", "upstream/transport"},
+		"pure packages do not log",
+	},
+	{
+		"os/exec",
+		[]string{"internal/cli", "scripts/bench", "scripts/bench/peer", "upstream/process", "upstream/transport"},
+		"servers are started in one place, in groups that end with weir; cli starts weir for the demo",
+	},
+	{
+		"net/http",
+		[]string{"internal/cli", "internal/demo", "upstream", "upstream/transport", "upstream/upstreamtest"},
+		"networks are upstream's business",
+	},
+}
+
+func TestForeignImports(t *testing.T) {
+	for name, p := range listPackages(t) {
+		for _, imported := range p.Imports {
+			for _, rule := range foreign {
+				if (imported == rule.imported || strings.HasPrefix(imported, rule.imported+"/")) && !slices.Contains(rule.only, name) {
+					t.Errorf("%q imports %q: %s", name, imported, rule.reason)
+				}
+			}
+		}
+	}
+}
+
+// TestPolicyIsPure: the same request has the same verdict at any time and
+// place.
+func TestPolicyIsPure(t *testing.T) {
+	for _, imported := range listPackages(t)["policy"].Imports {
+		switch imported {
+		case "context", "time", "os", "math/rand", "math/rand/v2", "sync", "sync/atomic":
+			t.Errorf("policy imports %q", imported)
+		}
+	}
+}
+
+// TestStandardLibraryOnly holds packages to what they may be built with, all
+// the way down.
+func TestStandardLibraryOnly(t *testing.T) {
+	packages := listPackages(t)
+	for name, allowed := range map[string][]string{
+		"aggregator/namespace":  nil,
+		"policy":                {"gopkg.in/yaml.v3"},
+		"upstream/jsonrpc":      nil,
+		"upstream/upstreamtest": {module + "/upstream/jsonrpc"},
+	} {
+		for _, imported := range packages[name].Deps {
+			host, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(host, ".") && !slices.Contains(allowed, imported) {
+				t.Errorf("%q is built with %q, want the standard library and %q only", name, imported, allowed)
+			}
+		}
+	}
+}
+
+// TestBinary: what the binary must not hold, however it came in.
+func TestBinary(t *testing.T) {
+	for _, imported := range listPackages(t)[""].Deps {
+		switch imported {
+		case "testing", "runtime/cgo", "github.com/mark3labs/mcp-go/server", "github.com/google/go-cmp/cmp":
+			t.Errorf("weir is built with %q", imported)
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+// listPackages returns the packages of this module by their paths below it, as
+// they are built without cgo. The imports of tests are not in them.
+func listPackages(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string]goPackage{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")] = p
+	}
+}
