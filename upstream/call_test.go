@@ -56,8 +56,13 @@ func TestAnswers(t *testing.T) {
 			{Reply: raw(`{}`)},
 		}, ""},
 		{"noise first", []step{
-			{Text: "listening on stdout\n"}, {Text: "{\"half\n"}, {Text: "[]\n"}, {Text: "\n"}, {Bytes: []byte("\xff\xfe\n")},
-			{Text: `{"jsonrpc":"2.0","method":"notifications/grease","params":[1]}` + "\n"}, {Reply: raw(`{}`)},
+			{Text: "listening on stdout\n"},
+			{Text: "{\"half\n"},
+			{Text: "[]\n"},
+			{Text: "\n"},
+			{Bytes: []byte("\xff\xfe\n")},
+			{Text: `{"jsonrpc":"2.0","method":"notifications/grease","params":[1]}` + "\n"},
+			{Reply: raw(`{}`)},
 		}, ""},
 		{"two members", []step{{Text: `{"jsonrpc":"2.0","id":"$id","result":{},"result":{}}` + "\n"}}, KindSerialization},
 		{"no version", []step{{Text: `{"id":"$id","result":{}}` + "\n"}}, KindSerialization},
@@ -316,7 +321,7 @@ func TestCallTimeout(t *testing.T) {
 		endless := toolCall(forever, "mute", "")
 		endless.Timeout = -1
 		u.Do(nil, endless)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		forever.none(t)
 		if n := len(server.Received("notifications/cancelled")); n != 5 {
 			t.Errorf("the server was told of %d, want 5", n)
@@ -377,7 +382,7 @@ func TestOneOutcome(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		for i, s := range sinks {
 			if n := len(s.done); n != 1 && (i%7 != 0 || n > 1) {
 				t.Errorf("call %d has %d outcomes", i, n)

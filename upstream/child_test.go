@@ -26,7 +26,7 @@ func stubborn() int {
 	if err := os.Rename(file+".new", file); err != nil {
 		return 1
 	}
-	time.Sleep(time.Minute)
+	<-time.After(time.Minute)
 	return 0
 }
 

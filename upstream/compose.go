@@ -18,7 +18,14 @@ type composer struct {
 	from   int
 }
 
-var composers = sync.Pool{New: func() any { return new(composer) }}
+var composers sync.Pool
+
+func newComposer() *composer {
+	if w, ok := composers.Get().(*composer); ok {
+		return w
+	}
+	return new(composer)
+}
 
 // release makes the composer ready for its next use. Memory that a transport
 // may have kept is left to it.

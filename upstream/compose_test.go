@@ -32,25 +32,37 @@ func TestMeta(t *testing.T) {
 		want     string // params, with TOKEN for the id
 	}{
 		{"LL nothing", false, `"arguments":{}`, false, `"arguments":{}`},
-		{"LL raw", false, `"_meta": { "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`, false,
-			`"_meta":{ "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`},
+		{
+			"LL raw", false, `"_meta": { "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`, false,
+			`"_meta":{ "a.b/c" :1e0 },"arguments":{"n":9007199254740993}`,
+		},
 		{"LL empty", false, `"_meta":{}`, false, `"_meta":{}`},
 		{"LL token", false, `"_meta":{` + vendor + `,"progressToken":"p"}`, true, `"_meta":{` + vendor + `,"progressToken":TOKEN}`},
 		{"LL only token", false, `"_meta":{"progressToken":7},"arguments":{}`, true, `"_meta":{"progressToken":TOKEN},"arguments":{}`},
 		{"LL escaped keys", false, `"_meta":{"progress\u0054oken":7,"a\u002eb":1}`, true, `"_meta":{"a\u002eb":1,"progressToken":TOKEN}`},
 		{"LM nothing", true, `"arguments":{}`, false, `"arguments":{},"_meta":{` + ours + `{}` + weir + `}`},
-		{"LM token", true, `"_meta":{` + vendor + `,"progressToken":"p"}`, true,
-			`"_meta":{` + vendor + `,"progressToken":TOKEN,` + ours + `{}` + weir + `}`},
+		{
+			"LM token", true, `"_meta":{` + vendor + `,"progressToken":"p"}`, true,
+			`"_meta":{` + vendor + `,"progressToken":TOKEN,` + ours + `{}` + weir + `}`,
+		},
 		{"ML protocol keys only", false, `"_meta":{` + hop + `},"arguments":{}`, false, `"arguments":{}`},
 		{"ML vendor", false, `"_meta":{` + hop + `,` + vendor + `}`, false, `"_meta":{` + vendor + `}`},
-		{"ML token", false, `"_meta":{` + hop + `,"progressToken":1,` + vendor + `}`, true,
-			`"_meta":{` + vendor + `,"progressToken":TOKEN}`},
-		{"MM", true, `"_meta":{"progressToken":"p",` + hop + `,` + vendor + `}`, true,
-			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + vendor + `,"progressToken":TOKEN,` + ours + elicits + weir + `}`},
-		{"MM without token", true, `"_meta":{` + hop + `}`, false,
-			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + ours + elicits + weir + `}`},
-		{"MM tasks", true, `"_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}},"roots":{}}}`, false,
-			`"_meta":{` + ours + `{"extensions":{},"roots":{}}` + weir + `}`},
+		{
+			"ML token", false, `"_meta":{` + hop + `,"progressToken":1,` + vendor + `}`, true,
+			`"_meta":{` + vendor + `,"progressToken":TOKEN}`,
+		},
+		{
+			"MM", true, `"_meta":{"progressToken":"p",` + hop + `,` + vendor + `}`, true,
+			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + vendor + `,"progressToken":TOKEN,` + ours + elicits + weir + `}`,
+		},
+		{
+			"MM without token", true, `"_meta":{` + hop + `}`, false,
+			`"_meta":{"io.modelcontextprotocol/logLevel":"info",` + ours + elicits + weir + `}`,
+		},
+		{
+			"MM tasks", true, `"_meta":{"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}},"roots":{}}}`, false,
+			`"_meta":{` + ours + `{"extensions":{},"roots":{}}` + weir + `}`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -84,8 +96,10 @@ func TestCarried(t *testing.T) {
 	tests := []struct{ capabilities, want string }{
 		{`{}`, `{}`},
 		{`{ "extensions": { "a/b": {} } }`, `{ "extensions": { "a/b": {} } }`},
-		{`{"elicitation":{}, "extensions": { "a/b": {"n":1.0} , "io.modelcontextprotocol/tasks":{} }, "x":1}`,
-			`{"elicitation":{}, "extensions": {"a/b":{"n":1.0}}, "x":1}`},
+		{
+			`{"elicitation":{}, "extensions": { "a/b": {"n":1.0} , "io.modelcontextprotocol/tasks":{} }, "x":1}`,
+			`{"elicitation":{}, "extensions": {"a/b":{"n":1.0}}, "x":1}`,
+		},
 		{`{"extensions":{"io.modelcontextprotocol/tasks":{"x":[1]}}}`, `{"extensions":{}}`},
 		{`{"extensions":{"io.modelcontextprotocol\/t\u0061sks":{}}}`, `{"extensions":{}}`},
 		{`{"\u0065xtensions":{"io.modelcontextprotocol/tasks":{}}}`, `{"\u0065xtensions":{}}`},

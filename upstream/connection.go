@@ -76,7 +76,7 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 	c.watch(call, time.Now())
 	c.mu.Unlock()
 
-	w := composers.Get().(*composer)
+	w := newComposer()
 	err := c.t.Send(b, w.request(c, call, id))
 	w.release()
 	return c.noteSent(call, id, err)

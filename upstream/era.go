@@ -115,6 +115,7 @@ func (c *connection) shake(ctx context.Context, p plan) (Facts, error) {
 		return c.discover(ctx)
 	case modernFirst:
 		return c.probe(ctx)
+	case legacyFirst:
 	}
 	facts, err := c.initialize(ctx)
 	if !refused(err) {

@@ -46,14 +46,22 @@ func TestHandshake(t *testing.T) {
 
 		{name: "old host", host: Peer{Version: "2024-11-05"}, versions: []string{legacyVersion, "2024-11-05"}, version: "2024-11-05", asked: "i"},
 		{name: "server counters", host: legacyHost, versions: []string{"2025-03-26"}, version: "2025-03-26", asked: "i"},
-		{name: "server counters with nonsense", host: legacyHost, kind: KindProtocol, asked: "i",
-			rules: []rule{on("initialize", step{Reply: raw(`{"protocolVersion":"2031-01-01","capabilities":{}}`)})}},
-		{name: "server counters with the modern revision", host: legacyHost, versions: both[:1], version: modernVersion, asked: "id",
-			rules: []rule{on("initialize", step{Reply: raw(`{"protocolVersion":"2026-07-28","capabilities":{}}`)})}},
-		{name: "server names older revisions", host: legacyHost, versions: []string{"2025-06-18"}, version: "2025-06-18", asked: "ii",
-			rules: []rule{nth(1, "initialize", step{Error: raw(`{"code":-32602,"message":"no","data":{"supported":["2024-11-05","2025-06-18"]}}`)})}},
-		{name: "no answer worth the name", host: legacyHost, kind: KindProtocol, asked: "i",
-			rules: []rule{on("initialize", step{Reply: raw(`[]`)})}},
+		{
+			name: "server counters with nonsense", host: legacyHost, kind: KindProtocol, asked: "i",
+			rules: []rule{on("initialize", step{Reply: raw(`{"protocolVersion":"2031-01-01","capabilities":{}}`)})},
+		},
+		{
+			name: "server counters with the modern revision", host: legacyHost, versions: both[:1], version: modernVersion, asked: "id",
+			rules: []rule{on("initialize", step{Reply: raw(`{"protocolVersion":"2026-07-28","capabilities":{}}`)})},
+		},
+		{
+			name: "server names older revisions", host: legacyHost, versions: []string{"2025-06-18"}, version: "2025-06-18", asked: "ii",
+			rules: []rule{nth(1, "initialize", step{Error: raw(`{"code":-32602,"message":"no","data":{"supported":["2024-11-05","2025-06-18"]}}`)})},
+		},
+		{
+			name: "no answer worth the name", host: legacyHost, kind: KindProtocol, asked: "i",
+			rules: []rule{on("initialize", step{Reply: raw(`[]`)})},
+		},
 
 		{name: "hint legacy spares the probe", host: modernHost, hint: legacyVersion, versions: both, version: legacyVersion, asked: "i"},
 		{name: "hint modern", host: legacyHost, hint: modernVersion, versions: both, version: modernVersion, asked: "d"},
@@ -67,52 +75,82 @@ func TestHandshake(t *testing.T) {
 		{name: "invalid params", host: modernHost, rules: []rule{on("server/discover", refuse("-32602")...)}, version: legacyVersion, asked: "di"},
 		{name: "own error", host: modernHost, rules: []rule{on("server/discover", refuse("-32000")...)}, version: legacyVersion, asked: "di"},
 		{name: "version refused without data", host: modernHost, rules: []rule{on("server/discover", refuse("-32022")...)}, version: legacyVersion, asked: "di"},
-		{name: "version refused, legacy named", host: modernHost, version: legacyVersion, asked: "di",
-			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2025-11-25"]}}`)})}},
-		{name: "version refused, newer named", host: modernHost, kind: KindProtocol, asked: "d",
-			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2027-01-01"]}}`)})}},
+		{
+			name: "version refused, legacy named", host: modernHost, version: legacyVersion, asked: "di",
+			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2025-11-25"]}}`)})},
+		},
+		{
+			name: "version refused, newer named", host: modernHost, kind: KindProtocol, asked: "d",
+			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2027-01-01"]}}`)})},
+		},
 		{name: "modern error −32020", host: modernHost, rules: []rule{on("server/discover", refuse("-32020")...)}, kind: KindProtocol, asked: "d"},
 		{name: "modern error −32021", host: modernHost, rules: []rule{on("server/discover", refuse("-32021")...)}, kind: KindProtocol, asked: "d"},
-		{name: "discovers legacy only", host: modernHost, version: legacyVersion, asked: "di",
-			rules: []rule{on("server/discover", step{Reply: raw(`{"supportedVersions":["2025-11-25"],"capabilities":{}}`)})}},
-		{name: "discovers newer only", host: modernHost, kind: KindProtocol, asked: "d",
-			rules: []rule{on("server/discover", step{Reply: raw(`{"supportedVersions":["2027-01-01"],"capabilities":{}}`)})}},
-		{name: "answers anything", host: modernHost, version: legacyVersion, asked: "di",
-			rules: []rule{on("server/discover", step{Reply: raw(`{}`)})}},
-		{name: "refuses both", host: modernHost, kind: KindProtocol, asked: "di",
-			rules: []rule{on("server/discover", refuse("-32601")...), on("initialize", refuse("-32601")...)}},
-		{name: "refuses both, legacy host", host: legacyHost, kind: KindProtocol, asked: "id",
-			rules: []rule{on("server/discover", refuse("-32601")...), on("initialize", refuse("-32601")...)}},
-		{name: "refuses the one, discovers the other", host: legacyHost, kind: KindProtocol, asked: "id",
-			rules: []rule{on("initialize", refuse("-32601")...), on("server/discover", step{Reply: raw(`{"supportedVersions":["2025-11-25"]}`)})}},
+		{
+			name: "discovers legacy only", host: modernHost, version: legacyVersion, asked: "di",
+			rules: []rule{on("server/discover", step{Reply: raw(`{"supportedVersions":["2025-11-25"],"capabilities":{}}`)})},
+		},
+		{
+			name: "discovers newer only", host: modernHost, kind: KindProtocol, asked: "d",
+			rules: []rule{on("server/discover", step{Reply: raw(`{"supportedVersions":["2027-01-01"],"capabilities":{}}`)})},
+		},
+		{
+			name: "answers anything", host: modernHost, version: legacyVersion, asked: "di",
+			rules: []rule{on("server/discover", step{Reply: raw(`{}`)})},
+		},
+		{
+			name: "refuses both", host: modernHost, kind: KindProtocol, asked: "di",
+			rules: []rule{on("server/discover", refuse("-32601")...), on("initialize", refuse("-32601")...)},
+		},
+		{
+			name: "refuses both, legacy host", host: legacyHost, kind: KindProtocol, asked: "id",
+			rules: []rule{on("server/discover", refuse("-32601")...), on("initialize", refuse("-32601")...)},
+		},
+		{
+			name: "refuses the one, discovers the other", host: legacyHost, kind: KindProtocol, asked: "id",
+			rules: []rule{on("initialize", refuse("-32601")...), on("server/discover", step{Reply: raw(`{"supportedVersions":["2025-11-25"]}`)})},
+		},
 
 		{name: "ignores the probe", host: modernHost, rules: []rule{on("server/discover")}, version: legacyVersion, asked: "di"},
 		{name: "ends on the probe", host: modernHost, rules: []rule{on("server/discover", step{Exit: true})}, version: legacyVersion, asked: "dxi"},
-		{name: "ends on the probe, late", host: modernHost, version: legacyVersion, asked: "dixi",
-			rules: []rule{on("server/discover", step{Delay: delay(5 * time.Second)}, step{Exit: true}), nth(1, "initialize")}},
-		{name: "refuses the probe and ends on initialize", host: modernHost, version: legacyVersion, asked: "dixi",
-			rules: []rule{on("server/discover", refuse("-32601")...), nth(1, "initialize", step{Exit: true})}},
-		{name: "ends whatever it is asked", host: modernHost, kind: KindConnection, asked: "dxi",
-			rules: []rule{on("server/discover", step{Exit: true}), on("initialize", step{Exit: true})}},
+		{
+			name: "ends on the probe, late", host: modernHost, version: legacyVersion, asked: "dixi",
+			rules: []rule{on("server/discover", step{Delay: delay(5 * time.Second)}, step{Exit: true}), nth(1, "initialize")},
+		},
+		{
+			name: "refuses the probe and ends on initialize", host: modernHost, version: legacyVersion, asked: "dixi",
+			rules: []rule{on("server/discover", refuse("-32601")...), nth(1, "initialize", step{Exit: true})},
+		},
+		{
+			name: "ends whatever it is asked", host: modernHost, kind: KindConnection, asked: "dxi",
+			rules: []rule{on("server/discover", step{Exit: true}), on("initialize", step{Exit: true})},
+		},
 		{name: "ends on initialize", host: legacyHost, kind: KindConnection, asked: "i", rules: []rule{on("initialize", step{Exit: true})}},
 
-		{name: "starts slowly, modern", host: modernHost, versions: both, version: modernVersion, asked: "di",
+		{
+			name: "starts slowly, modern", host: modernHost, versions: both, version: modernVersion, asked: "di",
 			rules: []rule{
 				on("server/discover", step{Delay: delay(9 * time.Second)}, step{Default: true}),
 				on("initialize", step{Delay: delay(7 * time.Second)}, step{Default: true}),
-			}},
-		{name: "starts slowly, legacy", host: modernHost, version: legacyVersion, asked: "di",
+			},
+		},
+		{
+			name: "starts slowly, legacy", host: modernHost, version: legacyVersion, asked: "di",
 			rules: []rule{
 				on("server/discover", append([]step{{Delay: delay(9 * time.Second)}}, refuse("-32601")...)...),
 				on("initialize", step{Delay: delay(7 * time.Second)}, step{Default: true}),
-			}},
-		{name: "answers the probe after initialize", host: modernHost, versions: both, version: legacyVersion, asked: "di",
-			rules: []rule{on("server/discover", step{Delay: delay(9 * time.Second)}, step{Reply: raw(discoverResult)})}},
-		{name: "refuses initialize, discovers late", host: modernHost, versions: both, version: modernVersion, asked: "di",
+			},
+		},
+		{
+			name: "answers the probe after initialize", host: modernHost, versions: both, version: legacyVersion, asked: "di",
+			rules: []rule{on("server/discover", step{Delay: delay(9 * time.Second)}, step{Reply: raw(discoverResult)})},
+		},
+		{
+			name: "refuses initialize, discovers late", host: modernHost, versions: both, version: modernVersion, asked: "di",
 			rules: []rule{
 				on("server/discover", step{Delay: delay(9 * time.Second)}, step{Default: true}),
 				on("initialize", refuse("-32600")...),
-			}},
+			},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

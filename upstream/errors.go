@@ -42,7 +42,7 @@ type Failure interface {
 // A Fault is what every Failure tells. Text and Hint may be shown to the host:
 // they hold no path, command, token or header. Err may hold anything and is
 // for the log.
-type Fault struct {
+type Fault struct { //nolint:errname // it is what errors tell; the types below are the errors
 	Server string
 	Text   string // what happened: `the server ended before it answered`
 	Hint   string // what to do next, a sentence; may be empty

@@ -61,8 +61,15 @@ func TestFailures(t *testing.T) {
 func TestWithFault(t *testing.T) {
 	f := &Fault{}
 	for _, failure := range []Failure{
-		ConnectionError{f}, TransportError{f}, AuthenticationError{f}, AuthorizationError{f}, ProtocolError{f},
-		SerializationError{f}, TimeoutError{f}, ConfigurationError{f}, RateLimitError{f},
+		ConnectionError{f},
+		TransportError{f},
+		AuthenticationError{f},
+		AuthorizationError{f},
+		ProtocolError{f},
+		SerializationError{f},
+		TimeoutError{f},
+		ConfigurationError{f},
+		RateLimitError{f},
 	} {
 		other := &Fault{Server: "o"}
 		if got := withFault(failure, other); got.Kind() != failure.Kind() || got.Detail() != other {

@@ -27,6 +27,7 @@ func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, _ uint64) {
 		c.notification(b, m)
 	case jsonrpc.Request:
 		c.request(b, m)
+	case jsonrpc.Invalid: // never comes here
 	}
 }
 

@@ -192,8 +192,7 @@ func (u *Upstream) tryFailed(err error) {
 // credentials is asked least often: only a change of them helps. The caller
 // holds u.mu.
 func (u *Upstream) pause(failure Failure) time.Duration {
-	switch failure.Kind() {
-	case KindAuthentication, KindAuthorization:
+	if kind := failure.Kind(); kind == KindAuthentication || kind == KindAuthorization {
 		return max(lastPause, failure.Detail().RetryAfter)
 	}
 	return max(pauseAfter(u.failures), failure.Detail().RetryAfter)

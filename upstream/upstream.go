@@ -177,6 +177,7 @@ func (u *Upstream) refusal() error {
 		if wait := time.Until(u.status.Retry); wait > 0 {
 			return delayed(u.status.Reason, wait)
 		}
+	case Idle, Connecting, Ready:
 	}
 	return nil
 }

@@ -70,7 +70,8 @@ func TestAssign(t *testing.T) {
 			"different servers, same originals",
 			[]Server{gh, files},
 			[]Item{{0, "search"}, {1, "search"}},
-			[]string{"gh__search", "files__search"}, nil,
+			[]string{"gh__search", "files__search"},
+			nil,
 		},
 		{
 			"the first keeps the name",
@@ -90,7 +91,8 @@ func TestAssign(t *testing.T) {
 			"listed twice",
 			[]Server{gh},
 			[]Item{{0, "search"}, {0, "search"}, {0, "a.b"}, {0, "a.b"}},
-			[]string{"gh__search", "", hashed(gh, "a.b"), ""}, nil,
+			[]string{"gh__search", "", hashed(gh, "a.b"), ""},
+			nil,
 		},
 		{
 			"listed twice with a name that is another's",
@@ -106,25 +108,29 @@ func TestAssign(t *testing.T) {
 			[]string{
 				hashed(bare, "gh__search"), hashed(bare, "github__x"), hashed(bare, "hub__x"),
 				hashed(bare, "mcp_github__x"), "gh_search", "gh__search",
-			}, nil,
+			},
+			nil,
 		},
 		{
 			"no stepping into weir's place",
 			[]Server{bare},
 			[]Item{{0, "weir__servers"}, {0, "weir_servers"}, {0, "weir__"}},
-			[]string{hashed(bare, "weir__servers"), "weir_servers", hashed(bare, "weir__")}, nil,
+			[]string{hashed(bare, "weir__servers"), "weir_servers", hashed(bare, "weir__")},
+			nil,
 		},
 		{
 			"no stepping with a prefix that begins another",
 			[]Server{{Name: "a", Prefix: "a"}, {Name: "a_", Prefix: "a_"}},
 			[]Item{{0, "___x"}, {1, "x"}, {1, "_x"}},
-			[]string{hashed(Server{Name: "a", Prefix: "a"}, "___x"), "a___x", "a____x"}, nil,
+			[]string{hashed(Server{Name: "a", Prefix: "a"}, "___x"), "a___x", "a____x"},
+			nil,
 		},
 		{
 			"two unprefixed servers",
 			[]Server{bare, bare2},
 			[]Item{{0, "bare__x"}, {0, "bare2__x"}},
-			[]string{"bare__x", hashed(bare, "bare2__x")}, nil,
+			[]string{"bare__x", hashed(bare, "bare2__x")},
+			nil,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

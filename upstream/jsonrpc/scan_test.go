@@ -279,7 +279,7 @@ func jsontextMembers(t *testing.T, data []byte) []Member {
 	if _, err := d.ReadToken(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the object: got %v, want EOF", err)
 	}
 	return members

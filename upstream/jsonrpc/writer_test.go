@@ -386,7 +386,7 @@ func TestWriterCloseWithin(t *testing.T) {
 		queue(t, w, nil, "a")
 		got := make(chan []byte)
 		go func() {
-			time.Sleep(time.Second) // of the bubble: a slow reader
+			<-time.After(time.Second) // of the bubble: a slow reader
 			all, _ := io.ReadAll(in)
 			got <- all
 		}()

@@ -93,7 +93,7 @@ func (e *FindError) Unwrap() error { return e.Err }
 // search looks for a bare command in the folders of path. Relative folders are
 // passed over: they would lie in whatever folder the host was started from.
 func search(path, command string) (string, error) {
-	err := error(exec.ErrNotFound)
+	err := exec.ErrNotFound
 	for _, dir := range filepath.SplitList(path) {
 		if !filepath.IsAbs(dir) {
 			continue

@@ -40,7 +40,7 @@ func TestNothingOutlivesWeir(t *testing.T) {
 				if time.Since(begin) > 5*time.Second {
 					t.Fatalf("got processes %v and %v after 5 s, want none", running(w.pids), carriers(w.token))
 				}
-				time.Sleep(10 * time.Millisecond) // strangers to this process: nothing else tells of their end
+				<-time.After(10 * time.Millisecond) // strangers to this process: nothing else tells of their end
 			}
 		})
 	}
@@ -133,7 +133,7 @@ func TestGuardianReplaced(t *testing.T) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	for len(guardians(t)) > 0 {
-		time.Sleep(time.Millisecond) // a stranger to this process: nothing else tells of its end
+		<-time.After(time.Millisecond) // a stranger to this process: nothing else tells of its end
 	}
 	second, secondOut := start(t, g, program("cat"))
 	second.Stop(process.Patience{EOF: time.Minute})

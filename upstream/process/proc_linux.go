@@ -44,11 +44,12 @@ func onlyZombies(pgid int) bool {
 	return true
 }
 
-// Fields of /proc/PID/stat, counted from the one after the name (proc(5)).
+// Fields of /proc/PID/stat, counted from the one after the name, which is the
+// third in proc(5).
 const (
-	processState = 3 - 3
-	processGroup = 5 - 3
-	startTime    = 22 - 3
+	processState = 0
+	processGroup = 2
+	startTime    = 19
 )
 
 // stat returns one field; "" if the process is gone.

@@ -45,6 +45,7 @@ func (c *Child) climb() (next time.Duration, over bool) {
 		c.group.kill()
 	case giveUp:
 		return 0, true
+	case stay:
 	}
 	select {
 	case <-c.exited:

@@ -45,8 +45,10 @@ func TestParamHeaders(t *testing.T) {
 		{"nested in no object", `{"where":"zone"}`, nil},
 		{"twice", `{"region":"a","region":"b"}`, http.Header{"Mcp-Param-Region": {"b"}}},
 		{"other case", `{"Region":"a"}`, nil},
-		{"all", `{"dry":true,"region":"r","count":1,"plain":"p"}`,
-			http.Header{"Mcp-Param-Region": {"r"}, "Mcp-Param-Count": {"1"}, "Mcp-Param-Dry-Run": {"true"}}},
+		{
+			"all", `{"dry":true,"region":"r","count":1,"plain":"p"}`,
+			http.Header{"Mcp-Param-Region": {"r"}, "Mcp-Param-Count": {"1"}, "Mcp-Param-Dry-Run": {"true"}},
+		},
 	}
 	params, err := ParseParamHeaders([]byte(regionSchema))
 	if err != nil {

@@ -51,8 +51,10 @@ func TestEvents(t *testing.T) {
 		{"mixed line ends", "data: a\r\ndata: b\rdata: c\n\r\n", []seen{{Data: "a\nb\nc"}}},
 		{"several lines join", "data: {\ndata: }\n\n", []seen{{Data: "{\n}"}}},
 		{"empty line in the middle", "data: a\ndata\ndata: b\n\n", []seen{{Data: "a\n\nb"}}},
-		{"id stays until it changes", "id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\n",
-			[]seen{{Data: "a", ID: "1"}, {Data: "b", ID: "1"}, {Data: "c", ID: "2"}}},
+		{
+			"id stays until it changes", "id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\n",
+			[]seen{{Data: "a", ID: "1"}, {Data: "b", ID: "1"}, {Data: "c", ID: "2"}},
+		},
 		{"id is reset", "id: 1\ndata: a\n\nid\ndata: b\n\n", []seen{{Data: "a", ID: "1"}, {Data: "b"}}},
 		{"id with NUL is ignored", "id: 1\x00\ndata: a\n\n", []seen{{Data: "a"}}},
 		{"id over the limit is ignored", "id: " + strings.Repeat("x", fieldLimit+1) + "\ndata: a\n\n", []seen{{Data: "a"}}},

@@ -332,7 +332,7 @@ func (x *exchange) follow(resp *http.Response) {
 		}
 		pace.note(progress)
 		body.Close()
-		if resp, err = x.resume(events, &pace); err != nil {
+		if resp, err = x.resume(events, &pace); err != nil { //nolint:bodyclose // as body, by the defer above
 			x.broken(err)
 			return
 		}

@@ -161,8 +161,10 @@ func TestStreamableAnswers(t *testing.T) {
 		want  []arrival // Err is compared by its text
 	}{
 		{"JSON", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, answer7) }, []arrival{answered}},
-		{"JSON with spaces", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "\n"+answer7+" \n") },
-			[]arrival{{Raw: " " + answer7 + "  ", Origin: 7}}},
+		{
+			"JSON with spaces", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "\n"+answer7+" \n") },
+			[]arrival{{Raw: " " + answer7 + "  ", Origin: 7}},
+		},
 		{"JSON in many lines", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 200, strings.ReplaceAll(answer7, ",", ",\r\n"))
 		}, []arrival{{Raw: strings.ReplaceAll(answer7, ",", ",  "), Origin: 7}}},
@@ -173,8 +175,10 @@ func TestStreamableAnswers(t *testing.T) {
 			w.Header().Set("Content-Type", "Application/JSON; charset=UTF-8; charset")
 			_, _ = io.WriteString(w, answer7)
 		}, []arrival{answered}},
-		{"batch", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "["+notice+",1,"+answer7+"]") },
-			[]arrival{{Raw: notice, Origin: 7}, {Err: errors.New("invalid message: want an object")}, answered}},
+		{
+			"batch", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "["+notice+",1,"+answer7+"]") },
+			[]arrival{{Raw: notice, Origin: 7}, {Err: errors.New("invalid message: want an object")}, answered},
+		},
 		{"stream", func(w http.ResponseWriter, _ *http.Request) {
 			writeStream(w, ": hello\n\nevent: message\ndata: "+notice+"\n\nevent: other\ndata: x\n\ndata: "+answer7+"\n\n")
 		}, []arrival{{Raw: notice, Origin: 7}, answered}},
@@ -192,38 +196,54 @@ func TestStreamableAnswers(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 		}, []arrival{answered}},
-		{"error", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, 200, `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`)
+		{
+			"error", func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, 200, `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`)
+			},
+			[]arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`, Origin: 7}},
 		},
-			[]arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`, Origin: 7}}},
-		{"error with 400", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, 400, `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`)
+		{
+			"error with 400", func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, 400, `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`)
+			},
+			[]arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`, Origin: 7}},
 		},
-			[]arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":1}}`, Origin: 7}}},
 		{"error with 404", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"jsonrpc":"2.0","id":7,"error":{"code":-32601}}`, 404)
 		}, []arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":-32601}}` + " ", Origin: 7}}},
-		{"error without an id", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, 400, ` { "jsonrpc":"2.0","error":{"id":1}}`)
+		{
+			"error without an id", func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, 400, ` { "jsonrpc":"2.0","error":{"id":1}}`)
+			},
+			[]arrival{{Raw: ` {"id":7, "jsonrpc":"2.0","error":{"id":1}}`, Origin: 7}},
 		},
-			[]arrival{{Raw: ` {"id":7, "jsonrpc":"2.0","error":{"id":1}}`, Origin: 7}}},
 		{"error with id null", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 500, `{"jsonrpc":"2.0","error":{"code":-32000},"id": null}`)
 		}, []arrival{{Raw: `{"jsonrpc":"2.0","error":{"code":-32000},"id": 7}`, Origin: 7}}},
-		{"error for another", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 400, `{"jsonrpc":"2.0","id":8,"error":{}}`) },
-			[]arrival{{Failed: 7, Err: errors.New("server answered HTTP 400 Bad Request")}}},
-		{"wrong id", func(w http.ResponseWriter, _ *http.Request) {
-			writeJSON(w, 200, `{"jsonrpc":"2.0","id":"7","result":{}}`)
+		{
+			"error for another", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 400, `{"jsonrpc":"2.0","id":8,"error":{}}`) },
+			[]arrival{{Failed: 7, Err: errors.New("server answered HTTP 400 Bad Request")}},
 		},
-			[]arrival{{Raw: `{"jsonrpc":"2.0","id":"7","result":{}}`, Origin: 7}, {Failed: 7, Err: &BrokenError{errNoAnswer}}}},
-		{"answered twice", func(w http.ResponseWriter, _ *http.Request) {
-			writeStream(w, strings.Repeat("data: "+answer7+"\n\n", 2))
+		{
+			"wrong id", func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, 200, `{"jsonrpc":"2.0","id":"7","result":{}}`)
+			},
+			[]arrival{{Raw: `{"jsonrpc":"2.0","id":"7","result":{}}`, Origin: 7}, {Failed: 7, Err: &BrokenError{errNoAnswer}}},
 		},
-			[]arrival{answered, answered}},
-		{"empty stream", func(w http.ResponseWriter, _ *http.Request) { writeStream(w, "") },
-			[]arrival{{Failed: 7, Err: &BrokenError{errNoAnswer}}}},
-		{"stream without the answer", func(w http.ResponseWriter, _ *http.Request) { writeStream(w, "data: "+notice+"\n\n") },
-			[]arrival{{Raw: notice, Origin: 7}, {Failed: 7, Err: &BrokenError{errNoAnswer}}}},
+		{
+			"answered twice", func(w http.ResponseWriter, _ *http.Request) {
+				writeStream(w, strings.Repeat("data: "+answer7+"\n\n", 2))
+			},
+			[]arrival{answered, answered},
+		},
+		{
+			"empty stream", func(w http.ResponseWriter, _ *http.Request) { writeStream(w, "") },
+			[]arrival{{Failed: 7, Err: &BrokenError{errNoAnswer}}},
+		},
+		{
+			"stream without the answer", func(w http.ResponseWriter, _ *http.Request) { writeStream(w, "data: "+notice+"\n\n") },
+			[]arrival{{Raw: notice, Origin: 7}, {Failed: 7, Err: &BrokenError{errNoAnswer}}},
+		},
 		{"stream that dies", func(w http.ResponseWriter, _ *http.Request) {
 			writeStream(w, "data: "+answer7+"\n")
 			panic(http.ErrAbortHandler)
@@ -232,33 +252,52 @@ func TestStreamableAnswers(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			writeJSON(w, 200, answer7)
 		}, []arrival{{Failed: 7, Err: &BrokenError{io.ErrUnexpectedEOF}}}},
-		{"202", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) },
-			[]arrival{{Failed: 7, Err: &BrokenError{errNoAnswer}}}},
-		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `{"id":7,`) },
-			[]arrival{{ID: "7", Err: errors.New("invalid JSON at byte 8: want a member name")}}},
-		{"neither JSON nor an id", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `oops`) },
-			[]arrival{{Err: errors.New("invalid JSON at byte 0: want a value")}, {Failed: 7, Err: &BrokenError{errors.New("invalid JSON at byte 0: want a value")}}}},
-		{"no JSON-RPC, with the id", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `{"id":7}`) },
-			[]arrival{{ID: "7", Err: errors.New(`invalid message: want "jsonrpc":"2.0"`)}}},
-		{"JSON over the limit", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, long+long) },
-			[]arrival{{ID: "7", Err: errors.New("message is longer than 4096 bytes")}}},
+		{
+			"202", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) },
+			[]arrival{{Failed: 7, Err: &BrokenError{errNoAnswer}}},
+		},
+		{
+			"no JSON", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `{"id":7,`) },
+			[]arrival{{ID: "7", Err: errors.New("invalid JSON at byte 8: want a member name")}},
+		},
+		{
+			"neither JSON nor an id", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `oops`) },
+			[]arrival{{Err: errors.New("invalid JSON at byte 0: want a value")}, {Failed: 7, Err: &BrokenError{errors.New("invalid JSON at byte 0: want a value")}}},
+		},
+		{
+			"no JSON-RPC, with the id", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, `{"id":7}`) },
+			[]arrival{{ID: "7", Err: errors.New(`invalid message: want "jsonrpc":"2.0"`)}},
+		},
+		{
+			"JSON over the limit", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, long+long) },
+			[]arrival{{ID: "7", Err: errors.New("message is longer than 4096 bytes")}},
+		},
 		{"event over the limit, with the id", func(w http.ResponseWriter, _ *http.Request) {
 			writeStream(w, `data: {"id":7,"x":"`+long+"\"}\n\ndata: "+notice+"\n\n")
 		}, []arrival{{ID: "7", Err: errors.New("message is longer than 4096 bytes")}, {Raw: notice, Origin: 7}}},
 		{"event over the limit, id last", func(w http.ResponseWriter, _ *http.Request) {
 			writeStream(w, `data: {"x":"`+long+"\",\"id\":7}\n\ndata: "+notice+"\n\n")
-		}, []arrival{{Err: errors.New("message is longer than 4096 bytes")}, {Raw: notice, Origin: 7},
-			{Failed: 7, Err: &BrokenError{errors.New("message is longer than 4096 bytes")}}}},
-		{"HTML", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<!doctype html><p>Hello") },
-			[]arrival{{Failed: 7, Err: errors.New(`want an answer in JSON or an event stream, got "text/html": server answered HTTP 200 OK`)}}},
-		{"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) },
-			[]arrival{{Failed: 7, Err: errors.New("server answered HTTP 500 Internal Server Error")}}},
+		}, []arrival{
+			{Err: errors.New("message is longer than 4096 bytes")},
+			{Raw: notice, Origin: 7},
+			{Failed: 7, Err: &BrokenError{errors.New("message is longer than 4096 bytes")}},
+		}},
+		{
+			"HTML", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<!doctype html><p>Hello") },
+			[]arrival{{Failed: 7, Err: errors.New(`want an answer in JSON or an event stream, got "text/html": server answered HTTP 200 OK`)}},
+		},
+		{
+			"500", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) },
+			[]arrival{{Failed: 7, Err: errors.New("server answered HTTP 500 Internal Server Error")}},
+		},
 		{"endless header", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Much", strings.Repeat("x", 1<<20))
 			writeJSON(w, 200, answer7)
 		}, []arrival{{Failed: 7, Err: &BrokenError{errors.New("net/http: HTTP/1.x transport connection broken: net/http: server response headers exceeded 262144 bytes; aborted")}}}},
-		{"hang up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-			[]arrival{{Failed: 7, Err: &BrokenError{io.EOF}}}},
+		{
+			"hang up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			[]arrival{{Failed: 7, Err: &BrokenError{io.EOF}}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,7 +318,7 @@ func TestStreamableAnswers(t *testing.T) {
 
 func sameText(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return (a == nil) == (b == nil)
 	}
 	return a.Error() == b.Error()
 }
@@ -292,7 +331,7 @@ func TestStreamableStatusErrors(t *testing.T) {
 	}{
 		{"too many", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3")
-			http.Error(w, "slow down", 429)
+			http.Error(w, "slow down", http.StatusTooManyRequests)
 		}, StatusError{Code: 429, RetryAfter: 3 * time.Second, Body: []byte("slow down\n")}},
 		{"credentials", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Bearer scope="a"`)
@@ -590,8 +629,10 @@ func TestStreamableModernHeaders(t *testing.T) {
 		want http.Header
 	}{
 		{&Outgoing{Method: "server/discover"}, http.Header{"Mcp-Method": {"server/discover"}}},
-		{&Outgoing{Method: "tools/call", Name: "köln", Params: http.Header{"Mcp-Param-Zone": {"z"}}},
-			http.Header{"Mcp-Method": {"tools/call"}, "Mcp-Name": {"=?base64?a8O2bG4=?="}, "Mcp-Param-Zone": {"z"}}},
+		{
+			&Outgoing{Method: "tools/call", Name: "köln", Params: http.Header{"Mcp-Param-Zone": {"z"}}},
+			http.Header{"Mcp-Method": {"tools/call"}, "Mcp-Name": {"=?base64?a8O2bG4=?="}, "Mcp-Param-Zone": {"z"}},
+		},
 		{&Outgoing{Method: "resources/read", Name: "file:///a b"}, http.Header{"Mcp-Method": {"resources/read"}, "Mcp-Name": {"file:///a b"}}},
 	}
 	s.Established("2026-07-28", true)
