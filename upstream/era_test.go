@@ -174,7 +174,7 @@ func TestHandshake(t *testing.T) {
 					return
 				}
 				u.mustCall(t, "echo")
-				time.Sleep(time.Minute) // late answers find nobody
+				<-time.After(time.Minute) // late answers find nobody
 				u.mustCall(t, "echo")
 				if n, want := len(server.Received("notifications/initialized")), test.version != modernVersion; (n == 1) != want {
 					t.Errorf("got %d times notifications/initialized", n)

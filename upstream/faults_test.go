@@ -106,7 +106,7 @@ func TestNoise(t *testing.T) {
 		if lines := bytes.Count(log.Bytes(), []byte("\n")); lines != noisePerSecond || log.Len() > noisePerSecond*2*noiseLine {
 			t.Errorf("got %d lines, %d bytes, want %d", lines, log.Len(), noisePerSecond)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		log.Reset()
 		n.stderr([]byte("last\x1b[31m"))
 		want := `{"level":"info","lines_dropped":2980,"stderr":"last\u001b[31m","message":"server says"}` + "\n"

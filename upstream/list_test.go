@@ -212,11 +212,11 @@ func TestListen(t *testing.T) {
 				}
 				u, server := openScript(t, s, modernHost)
 				u.mustCall(t, "echo")
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 				if n := u.events.count(changed); n != 0 {
 					t.Errorf("got %d changes, want none yet", n)
 				}
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				if n := len(server.Received(listenMethod)); n != 4 {
 					t.Errorf("got %d subscriptions, want 4", n)
 				}
@@ -235,7 +235,7 @@ func TestListen(t *testing.T) {
 				s.Rules = []rule{on(listenMethod, step{Error: raw(fmt.Sprintf(`{"code":%d,"message":"no"}`, code))})}
 				u, server := openScript(t, s, modernHost)
 				u.mustCall(t, "echo")
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 				if n := len(server.Received(listenMethod)); n != 1 {
 					t.Errorf("got %d subscriptions, want 1", n)
 				}
@@ -248,7 +248,7 @@ func TestListen(t *testing.T) {
 			s.Capabilities = raw(`{"tools":{}}`)
 			u, server := openScript(t, s, modernHost)
 			u.mustCall(t, "echo")
-			time.Sleep(time.Hour)
+			<-time.After(time.Hour)
 			if n := len(server.Received(listenMethod)); n != 0 {
 				t.Errorf("got %d subscriptions, want none", n)
 			}

@@ -18,7 +18,7 @@ func TestConnectTimeout(t *testing.T) {
 		began := time.Now()
 		first, late := newSink(), newSink()
 		u.Do(nil, toolCall(first, "echo", ""))
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		u.Do(nil, toolCall(late, "echo", ""))
 		_, err := u.Connect(t.Context())
 		for _, err := range []error{err, first.wait(t).err, late.wait(t).err} {
@@ -61,12 +61,12 @@ func TestBackoff(t *testing.T) {
 			if st.State != Backoff || pause < least || pause > most {
 				t.Errorf("after try %d: state %q, pause %v, want backoff, %v to %v", try, st.State, pause, least, most)
 			}
-			time.Sleep(pause / 2)
+			<-time.After(pause / 2)
 			f = fault(t, u.call(t, "echo", "").err, KindConnection, false)
 			if want := time.Until(st.Retry); f.RetryAfter != want {
 				t.Errorf("got retry after %v, want %v", f.RetryAfter, want)
 			}
-			time.Sleep(time.Until(st.Retry))
+			<-time.After(time.Until(st.Retry))
 			least = min(2*least, lastPause/5*4)
 		}
 	})
@@ -93,7 +93,7 @@ func TestUselessConnections(t *testing.T) {
 				t.Fatalf("after another loss: state %q, want backoff", st.State)
 			}
 			fault(t, u.call(t, "echo", "").err, KindConnection, false)
-			time.Sleep(time.Until(st.Retry))
+			<-time.After(time.Until(st.Retry))
 		}
 		u.mustCall(t, "echo")
 		fault(t, u.call(t, "echo", "").err, KindConnection, true)
@@ -260,7 +260,7 @@ func TestSlowEnd(t *testing.T) {
 			return slowEnd{transport.NewLines(near, recv, 1<<20), ended}, nil
 		}, legacyHost)
 		fault(t, u.call(t, "echo", "").err, KindConnection, false)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		began := time.Now()
 		fault(t, u.call(t, "echo", "").err, KindTimeout, false)
 		if took := time.Since(began); took != 3*time.Second || dials != 1 {

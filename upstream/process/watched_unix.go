@@ -79,7 +79,7 @@ func (w *watched) endAll() {
 		if left == 0 {
 			return
 		}
-		time.Sleep(watchPause)
+		<-time.After(watchPause)
 	}
 }
 

@@ -50,7 +50,7 @@ func serve(role string) int {
 		return 3
 	case "closes":
 		_ = os.Stdout.Close()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 	case "garbage":
 		fmt.Printf("banner\n%s\n{\"half", pong)
 	case "huge":
@@ -66,7 +66,7 @@ func serve(role string) int {
 		_, _ = io.Copy(io.Discard, in)
 	case "stuck":
 		fmt.Println(pong)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 	}
 	return 0
 }

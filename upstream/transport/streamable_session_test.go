@@ -251,7 +251,7 @@ func TestStreamableAbandonLegacy(t *testing.T) {
 		if !s.Abandon(7) {
 			t.Error("got false, want true: the server is to be told")
 		}
-		time.Sleep(2 * abandonGrace)
+		<-time.After(2 * abandonGrace)
 		synctest.Wait()
 		if got := ended.Sub(begin); got != abandonGrace {
 			t.Errorf("the stream ended after %v, want %v", got, abandonGrace)
@@ -315,7 +315,7 @@ func TestStreamableListening(t *testing.T) {
 					return tt.answer(len(lastIDs))
 				})
 				shakeHands(t, s, r)
-				time.Sleep(time.Hour - time.Second)
+				<-time.After(time.Hour - time.Second)
 				synctest.Wait()
 				if n := len(lastIDs); n < tt.hour[0] || n > tt.hour[1] {
 					t.Errorf("got %d streams in an hour, want %v", n, tt.hour)
