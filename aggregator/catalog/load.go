@@ -3,7 +3,6 @@ package catalog
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -90,29 +89,18 @@ func (s *section) fitness(v Variant) int {
 	return 0
 }
 
+var errNoSuchFile = fmt.Errorf("%w: no file of at most %d bytes", ErrDamaged, maxFile)
+
 // read returns the sections of a file. The error is fs.ErrNotExist if there is
 // none.
 func (s *Store) read(path string, now time.Time) ([]section, error) {
-	f, err := os.Open(path)
+	data, modified, err := readFile(path)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%w: no file of at most %d bytes", ErrDamaged, maxFile)
 	}
 	// A file that is only read shows it from time to time, or it would be swept.
-	if now.Sub(info.ModTime()) > touch {
+	if now.Sub(modified) > touch {
 		_ = os.Chtimes(path, now, now) // in a folder that cannot be written nobody sweeps
-	}
-	// Files are replaced, never written to: the size stays.
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return decodeFile(data)
 }

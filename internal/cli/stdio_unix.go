@@ -26,6 +26,9 @@ func privateOutput(f *os.File) (private stream, restore func(), err error) {
 	return private, restore, nil
 }
 
+// pipeSize is how far one side may be ahead of the other, for large messages.
+const pipeSize = 256 << 10
+
 // duplicate returns a second stream on f's description. A pipe or a socket is
 // taken past the runtime's poller, in non-blocking mode; restore undoes that,
 // since the description may be shared with other processes.
@@ -42,6 +45,7 @@ func duplicate(f *os.File) (private stream, restore func(), err error) {
 		_ = unix.Close(fd)
 		return nil, nil, fmt.Errorf("taking %s over: %w", f.Name(), err)
 	}
+	end.Grow(pipeSize)
 	return end, func() { _ = end.Restore() }, nil // nothing to be done about it
 }
 

@@ -20,3 +20,7 @@ func openPair(fds *[2]int) error {
 	unix.CloseOnExec(fds[1])
 	return nil
 }
+
+// Grow asks for room between writer and reader, which here is the system's own
+// business.
+func (e *End) Grow(int) {}

@@ -95,8 +95,7 @@ func TestGroupEnds(t *testing.T) {
 			t.Parallel()
 			g := newGuardian(func(err error) { t.Error(err) })
 			c, out := start(t, g, program(tt.role...))
-			grandchild := readPid(t, out, "pid")
-			wantLine(t, out, "ready")
+			grandchild := readGrandchild(t, out)
 			tt.end(c)
 			if _, err := io.Copy(io.Discard, out); err != nil {
 				t.Error(err)

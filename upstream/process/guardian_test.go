@@ -127,8 +127,7 @@ func TestGuardianMissing(t *testing.T) {
 func TestGuardianReplaced(t *testing.T) {
 	g := guard(t)
 	first, firstOut := start(t, g, program("parent", "stubborn", "away", "leave"))
-	grandchild := readPid(t, firstOut, "pid")
-	wantLine(t, firstOut, "ready")
+	grandchild := readGrandchild(t, firstOut)
 	for _, pid := range guardians(t) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}

@@ -139,12 +139,14 @@ func weir(args []string) int {
 		}
 		lines := bufio.NewScanner(child.Stdout())
 		fmt.Println("child", child.Pid())
-		for lines.Scan() {
+		told := 1 // "ready"
+		if strings.HasPrefix(role, "parent") {
+			told = 2 // and, before or after, "pid"
+		}
+		for ; told > 0 && lines.Scan(); told-- {
 			if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
 				fmt.Println("child", pid)
-				continue
 			}
-			break
 		}
 	}
 	fmt.Println("token", guardian.Token())
@@ -271,6 +273,19 @@ func wantLine(t *testing.T, r *bufio.Reader, want string) {
 	if got, err := r.ReadString('\n'); got != want+"\n" {
 		t.Fatalf("got line %q (%v), want %q", got, err, want)
 	}
+}
+
+// readGrandchild reads what a parent and its child, who write side by side, tell:
+// the child's process id, and that it is ready.
+func readGrandchild(t *testing.T, r *bufio.Reader) int {
+	t.Helper()
+	if next, err := r.Peek(1); err == nil && next[0] == 'r' {
+		wantLine(t, r, "ready")
+		return readPid(t, r, "pid")
+	}
+	pid := readPid(t, r, "pid")
+	wantLine(t, r, "ready")
+	return pid
 }
 
 // readPid reads a line "WORD number".

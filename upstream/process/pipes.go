@@ -34,7 +34,7 @@ func openPipes(output int) (p pipes, err error) {
 		return p, err
 	}
 	if output > 0 {
-		enlarge(p.childStdout, output)
+		p.stdout.Grow(output)
 	}
 	p.stderr, p.childStderr, err = os.Pipe()
 	return p, err
