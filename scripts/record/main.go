@@ -1,8 +1,6 @@
-//go:build ignore
-
 // Record writes docs/demo.svg anew from a run of "weir demo" on a terminal:
 //
-//	go build -o /tmp/weir . && script -qec "/tmp/weir demo" /dev/null | go run docs/record.go > docs/demo.svg
+//	go build -o /tmp/weir . && script -qec "/tmp/weir demo" /dev/null | go run ./scripts/record > docs/demo.svg
 package main
 
 import (
@@ -48,7 +46,7 @@ func main() {
 	}
 	width := int(float64(columns)*charWidth) + 2*margin
 	height := len(lines)*lineHeight + 2*margin
-	fmt.Printf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="weir demo">
+	fmt.Printf(`<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="weir demo">
 <style>text{font:%dpx ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6edf3;white-space:pre;animation:a .1s both}@keyframes a{from{opacity:0}}</style>
 <rect width="100%%" height="100%%" rx="8" fill="#0d1117"/>
 `, width, height, fontSize)
