@@ -27,15 +27,16 @@ var order = []place{
 		"internal/cli",
 		[]string{
 			"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/config", "internal/demo",
-			"policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process",
+			"internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process",
 		},
 		"the front of the house wires all of it",
 	},
 	{
 		"internal/config",
-		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "policy", "upstream"},
+		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/spell", "policy", "upstream"},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
+	{"internal/spell", nil, "words are words"},
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
 	{
 		"aggregator",
@@ -60,6 +61,7 @@ var order = []place{
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
+	{"scripts/record", nil, "it draws what a terminal shows"},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
 }
 

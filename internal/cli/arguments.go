@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -190,7 +191,7 @@ func array(elements [][]byte) []byte {
 }
 
 func unknownArgument(s *schema, key string) error {
-	if near := nearest(key, s.names); near != "" {
+	if near := spell.Nearest(key, s.names); near != "" {
 		return usageError("the tool has no argument %q; did you mean %q? (%s:=… sends it all the same)", key, near, key)
 	}
 	return usageError("the tool has no argument %q; it has %s (%s:=… sends it all the same)",

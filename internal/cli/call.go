@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -114,7 +115,7 @@ func withSuggestion(err error, name string, tools []listedTool) error {
 	for i, t := range tools {
 		names[i] = t.Name
 	}
-	if near := nearest(name, names); near != "" {
+	if near := spell.Nearest(name, names); near != "" {
 		return fmt.Errorf("%w; did you mean %q?", err, near)
 	}
 	return fmt.Errorf("%w (see: weir tools)", err)

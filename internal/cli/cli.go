@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/weir-mcp/weir/internal/spell"
 )
 
 // The exit codes.
@@ -134,7 +136,7 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := nearest(args[0], names); near != "" {
+	if near := spell.Nearest(args[0], names); near != "" {
 		return usageError("unknown command %q; did you mean %q?", args[0], "weir "+near)
 	}
 	return usageError("unknown command %q (see: weir --help)", args[0])

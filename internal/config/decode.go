@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/policy"
 )
 
@@ -148,7 +149,7 @@ func (d *decoder) pairs(n *yaml.Node, each func(key, value *yaml.Node)) {
 }
 
 func (d *decoder) unknown(key *yaml.Node, s *shape) {
-	switch near := nearest(key.Value, s.keys); {
+	switch near := spell.Nearest(key.Value, s.keys); {
 	case slices.Contains(s.later, key.Value):
 		d.fail(key, fmt.Sprintf("key %q is known, but not supported by this version", key.Value))
 	case d.lenient:

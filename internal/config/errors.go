@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/weir-mcp/weir/policy"
 )
@@ -42,43 +41,4 @@ func lineOf(err error) int {
 		return e.Pos.Line
 	}
 	return 0
-}
-
-// nearest returns the one of names that is most likely meant by word, or "".
-func nearest(word string, names []string) string {
-	best, least := "", max(1, len(word)/3)+1
-	for _, name := range names {
-		if d := distance(strings.ToLower(word), name); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// distance counts the characters to insert, delete, replace or swap with their
-// neighbour to get from a to b. It is for short words: longer ones than 64
-// characters are far from everything.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return max(len(a), len(b))
-	}
-	var before, last, row [65]int
-	for k := range len(b) + 1 {
-		last[k] = k
-	}
-	for i := range len(a) {
-		row[0] = i + 1
-		for k := range len(b) {
-			cost := 1
-			if a[i] == b[k] {
-				cost = 0
-			}
-			row[k+1] = min(last[k+1]+1, row[k]+1, last[k]+cost)
-			if i > 0 && k > 0 && a[i] == b[k-1] && a[i-1] == b[k] {
-				row[k+1] = min(row[k+1], before[k-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

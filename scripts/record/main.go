@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"fmt"
 	"html"
-	"log"
 	"os"
 	"regexp"
 	"strings"
@@ -38,7 +37,8 @@ var code = regexp.MustCompile("\x1b\\[([0-9]+)m")
 func main() {
 	lines, err := read()
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
 	}
 	columns := 0
 	for _, line := range lines {

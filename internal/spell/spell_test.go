@@ -1,4 +1,4 @@
-package cli
+package spell
 
 import "testing"
 
@@ -17,8 +17,8 @@ func TestNearest(t *testing.T) {
 		{"q", ""},
 	}
 	for _, tt := range tests {
-		if got := nearest(tt.word, commands); got != tt.want {
-			t.Errorf("nearest(%q): got %q, want %q", tt.word, got, tt.want)
+		if got := Nearest(tt.word, commands); got != tt.want {
+			t.Errorf("Nearest(%q): got %q, want %q", tt.word, got, tt.want)
 		}
 	}
 }

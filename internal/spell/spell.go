@@ -1,15 +1,26 @@
-package cli
+// Package spell guesses what a mistyped word was meant to be.
+package spell
 
 import "strings"
 
-// nearest returns the candidate that word was most likely meant to be, or "":
+// longest is the length from which on words are far from everything.
+const longest = 64
+
+// Nearest returns the candidate that word was most likely meant to be, or "":
 // one that it begins, else the one with the fewest edits, up to a third of its
-// length.
-func nearest(word string, candidates []string) string {
+// length. Capitals in word do not count.
+func Nearest(word string, candidates []string) string {
+	word = strings.ToLower(word)
+	if len(word) > longest {
+		return ""
+	}
 	best, bestEdits := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if len(word) > 1 && strings.HasPrefix(c, word) {
 			return c
+		}
+		if len(c) > longest {
+			continue
 		}
 		if n := edits(word, c); n < bestEdits {
 			best, bestEdits = c, n
