@@ -89,6 +89,9 @@ func (s *session) read(r *jsonrpc.Reader) error {
 			return err
 		default:
 			s.line(line)
+			if len(line) >= jsonrpc.Large {
+				s.message = jsonrpc.Message{} // it would keep the line while the host is silent
+			}
 		}
 	}
 }
