@@ -227,7 +227,7 @@ func (a *Aggregator) sessionList() []*session {
 type events Aggregator
 
 // Notification implements upstream.Handler.
-func (e *events) Notification(u *upstream.Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message) {
+func (e *events) Notification(u *upstream.Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, _ *upstream.Call) {
 	if string(m.Method) == "notifications/tools/list_changed" {
 		(*Aggregator)(e).byName[u.Name()].changed()
 	}
@@ -240,3 +240,11 @@ func (e *events) StateChanged(u *upstream.Upstream) {
 		(*Aggregator)(e).byName[u.Name()].connected()
 	}
 }
+
+// Question implements upstream.Handler.
+func (e *events) Question(b *jsonrpc.Batch, q *upstream.Question) {
+	q.Refuse(b, codeMethodNotFound, "Method not found")
+}
+
+// Withdrawn implements upstream.Handler: every question has been answered.
+func (e *events) Withdrawn(*jsonrpc.Batch, *upstream.Question, []byte) {}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"time"
@@ -24,9 +25,20 @@ type Call struct {
 	Params []jsonrpc.Member
 	Meta   []jsonrpc.Member
 
-	// Name is the original name of the tool, Definition its definition as the
-	// server listed it, which must not change any more. Modern HTTP makes
-	// headers of them.
+	// Capabilities are what the host of this call declares, a raw object, for a
+	// modern server; those that Meta holds come first, and nil stands for the
+	// Peer's. They are kept like Params.
+	Capabilities []byte
+
+	// Resumes says that Params hold inputResponses or a requestState, which
+	// only a modern server understands (2026-07-28, multi round-trip requests).
+	// A legacy one does not get such a call; it ends with a ProtocolError.
+	Resumes bool
+
+	// Name is what the call is about, as the server knows it: the name of a
+	// tool or prompt, the URI of a resource, the id of a task; "" is read from
+	// Params. Definition is that of the tool as the server listed it, and must
+	// not change any more. Modern HTTP makes headers of them.
 	Name       string
 	Definition []byte
 
@@ -47,6 +59,7 @@ type Call struct {
 	id       uint64
 	sent     bool
 	deadline time.Time
+	asking   int // questions of the server that belong to this call
 
 	delivery sync.Mutex // held while the Sink is told something
 	over     bool       // guarded by delivery: Done was called
@@ -56,8 +69,10 @@ type Call struct {
 // time, from any goroutine, and must not wait for the host for long: they hold
 // up the server's stream, nobody else's.
 type Sink interface {
-	// Progress takes a notifications/progress of the server for this call; none
-	// comes after Done. m is good until it returns.
+	// Progress takes a notifications/progress of the server for this call. m is
+	// good until it returns. None comes after Done, unless a legacy server has
+	// answered with a task: its progress goes on for the life of the task
+	// (2025-11-25, tasks), until [Upstream.EndProgress].
 	Progress(b *jsonrpc.Batch, m *jsonrpc.Message)
 
 	// Done takes the outcome. It is called once for each call that was not
@@ -92,6 +107,9 @@ func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 func (c *Call) keep() {
 	c.Params = keepMembers(c.Params)
 	c.Meta = keepMembers(c.Meta)
+	if len(c.Capabilities) < jsonrpc.Large {
+		c.Capabilities = bytes.Clone(c.Capabilities)
+	}
 }
 
 func keepMembers(members []jsonrpc.Member) []jsonrpc.Member {

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"sync"
@@ -65,16 +64,16 @@ func (w *composer) request(c *connection, call *Call, id uint64) *transport.Outg
 	w.buf = strconv.AppendUint(w.buf, id, 10)
 	w.text(`,"method":`)
 	w.buf = jsonrpc.AppendString(w.buf, call.Method)
-	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, call: call, id: id}
+	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, peer: c.peer, call: call, id: id}
 	m.params()
 	w.text("}")
 	w.endPiece()
 
 	w.out = transport.Outgoing{Pieces: w.pieces, Method: call.Method, ID: id}
 	if facts.Modern {
-		w.out.Version, w.out.Name = facts.Version, call.Name
+		w.out.Version = facts.Version
 		if c.u.cfg.Transport == HTTP {
-			w.out.Params = paramHeaders(call)
+			w.out.Name, w.out.Params = nameHeader(call), paramHeaders(call)
 		}
 	}
 	return &w.out
@@ -85,6 +84,7 @@ type metaWriter struct {
 	*composer
 	facts      *Facts
 	clientInfo []byte
+	peer       *Peer
 	call       *Call
 	id         uint64
 }
@@ -145,7 +145,10 @@ func hopKey(m jsonrpc.Member) bool {
 func (w *metaWriter) meta() {
 	w.text("{")
 	start := len(w.buf)
-	var capabilities []byte
+	capabilities := w.call.Capabilities
+	if capabilities == nil {
+		capabilities = w.peer.capabilities()
+	}
 	for _, m := range w.call.Meta {
 		switch {
 		case !hopKey(m), w.facts.Modern && string(m.Key) == MetaLogLevel:
@@ -163,7 +166,7 @@ func (w *metaWriter) meta() {
 		w.text(`"` + MetaVersion + `":"`)
 		w.text(w.facts.Version)
 		w.text(`","` + MetaCapabilities + `":`)
-		w.capabilities(capabilities)
+		w.buf = append(w.buf, capabilities...)
 		w.text(`,"` + MetaClientInfo + `":`)
 		w.buf = append(append(w.buf, w.clientInfo...), ',')
 	}
@@ -173,40 +176,24 @@ func (w *metaWriter) meta() {
 	w.text("}")
 }
 
-func (w *metaWriter) capabilities(ofHost []byte) {
-	if ofHost == nil {
-		w.text("{}")
-		return
+// nameHeader is what Mcp-Name says of a call: its tool, prompt, resource or
+// task; "" for other methods, which have no such header (2026-07-28, Streamable
+// HTTP, and the tasks extension).
+func nameHeader(call *Call) string {
+	var member string
+	switch call.Method {
+	case "tools/call", "prompts/get":
+		member = "name"
+	case "resources/read":
+		member = "uri"
+	case "tasks/get", "tasks/update", "tasks/cancel":
+		member = "taskId"
+	default:
+		return ""
 	}
-	w.buf = append(w.buf, carried(ofHost)...)
+	if call.Name != "" {
+		return call.Name
+	}
+	name, _ := jsonrpc.String(jsonrpc.Find(call.Params, member)) // the server says what is wrong with it
+	return name
 }
-
-// tasksExtension lets a server answer a call with a task (2026-07-28, tasks
-// extension), which weir does not carry: it is not claimed to any server.
-const tasksExtension = "io.modelcontextprotocol/tasks"
-
-// carried returns the capabilities of a host less what weir cannot carry.
-func carried(capabilities []byte) []byte {
-	// An escape could hide the name.
-	if !bytes.Contains(capabilities, []byte(tasksExtension)) && bytes.IndexByte(capabilities, '\\') < 0 {
-		return capabilities
-	}
-	members, err := jsonrpc.ParseObject(nil, capabilities)
-	if err != nil {
-		return []byte("{}")
-	}
-	var edits []jsonrpc.Edit
-	for _, m := range members {
-		if string(m.Key) != "extensions" {
-			continue
-		}
-		extensions, err := jsonrpc.ParseObject(nil, m.Value)
-		kept := slices.DeleteFunc(slices.Clone(extensions), isTasks)
-		if err == nil && len(kept) < len(extensions) {
-			edits = append(edits, jsonrpc.Edit{At: m.Value, With: object(kept...)})
-		}
-	}
-	return jsonrpc.Splice(nil, capabilities, edits...)
-}
-
-func isTasks(m jsonrpc.Member) bool { return string(m.Key) == tasksExtension }

@@ -24,6 +24,7 @@ type Facts struct {
 // and gives each answer to its call. It lives from dial to loss.
 type connection struct {
 	u       *Upstream
+	peer    *Peer          // for whom the connection is made
 	t       transport.Conn // written before dialled is closed; nil if the dial failed
 	dialled chan struct{}
 	facts   atomic.Pointer[Facts] // what is spoken; final once the upstream is ready
@@ -35,6 +36,11 @@ type connection struct {
 	ended   bool             // nothing is sent any more
 	useful  bool             // it has answered a call
 	opened  int              // listen streams that the server has acknowledged
+
+	questions map[string]*Question // those that are open, by raw id
+	asked     int                  // the bytes of them
+	asking    int                  // those of them that belong to no one call
+
 	drained chan struct{}    // closed when ended and nothing is pending
 	timer   *time.Timer      // fires at armed or never; see deadlines.go
 	armed   time.Time
@@ -47,6 +53,7 @@ var errEnded = errors.New("connection has ended")
 func newConnection(u *Upstream) *connection {
 	c := &connection{
 		u:       u,
+		peer:    u.set.peer.Load(),
 		dialled: make(chan struct{}),
 		stale:   make(chan struct{}, 1),
 		pending: make(map[uint64]*Call),
@@ -130,14 +137,17 @@ func (c *connection) abandon(id uint64, reason []byte) {
 	if reason != nil {
 		members = append(members, jsonrpc.NewMember("reason", reason))
 	}
-	c.notify("notifications/cancelled", object(members...))
+	c.notify(nil, "notifications/cancelled", object(members...))
 }
 
-// notify sends a notification. One that cannot be sent is lost with its
-// connection.
-func (c *connection) notify(method string, params []byte) {
-	msg := append(quoted(method), `,"params":`...)
-	msg = append(append(msg, params...), '}')
+// notify sends a notification; params may be nil. One that cannot be sent is
+// lost with its connection.
+func (c *connection) notify(b *jsonrpc.Batch, method string, params []byte) {
+	msg := quoted(method)
+	if params != nil {
+		msg = append(append(msg, `,"params":`...), params...)
+	}
+	msg = append(msg, '}')
 	out := &transport.Outgoing{
 		Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","method":`), msg},
 		Method: method,
@@ -145,7 +155,7 @@ func (c *connection) notify(method string, params []byte) {
 	if facts := c.facts.Load(); facts.Modern {
 		out.Version = facts.Version
 	}
-	if err := c.t.Send(nil, out); err != nil {
+	if err := c.t.Send(b, out); err != nil {
 		c.u.log.Debug().Err(err).Str("method", method).Msg("notification not sent")
 	}
 }
@@ -185,6 +195,7 @@ func (c *connection) leave() <-chan struct{} {
 // end fails every pending call and refuses further ones.
 func (c *connection) end(failure error) {
 	c.leave()
+	c.withdrawAll()
 	var failed []*Call
 	c.mu.Lock()
 	for id, call := range c.pending {

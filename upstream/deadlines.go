@@ -63,7 +63,7 @@ func (c *connection) takeLate(now time.Time) map[uint64]*Call {
 	var next time.Time
 	for id, call := range c.pending {
 		switch {
-		case call.deadline.IsZero():
+		case call.deadline.IsZero(), c.isThinking(call):
 		case !call.deadline.After(now):
 			late[id] = call
 			c.remove(id)

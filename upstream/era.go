@@ -99,7 +99,7 @@ func (u *Upstream) dialAndShake(ctx context.Context, cfg Config, p plan) (*conne
 	conn.facts.Store(&facts)
 	conn.t.Established(facts.Version, facts.Modern)
 	if !facts.Modern {
-		conn.notify("notifications/initialized", []byte("{}"))
+		conn.notify(nil, "notifications/initialized", []byte("{}"))
 	}
 	return conn, nil
 }

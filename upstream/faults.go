@@ -163,6 +163,16 @@ func (u *Upstream) outdated() Failure {
 	}}
 }
 
+// cannotResume is the failure of a call that goes on with what a modern server
+// has begun, while the server speaks the legacy era now.
+func (u *Upstream) cannotResume() Failure {
+	return ProtocolError{&Fault{
+		Server: u.cfg.Name,
+		Text:   "the server does not speak the protocol revision any more in which it asked for input",
+		Hint:   "The answers were not sent. What was done before them is not known.",
+	}}
+}
+
 // closing is the failure of what waits when weir ends, cutOff of what is under
 // way then.
 func (u *Upstream) closing() Failure {

@@ -79,7 +79,7 @@ func (c *connection) askDiscover() *waiter {
 func (c *connection) askInitialize(version string) *waiter {
 	return c.ask(Facts{Version: version}, "initialize", []jsonrpc.Member{
 		jsonrpc.NewMember("protocolVersion", quoted(version)),
-		jsonrpc.NewMember("capabilities", []byte("{}")),
+		jsonrpc.NewMember("capabilities", c.peer.capabilities()),
 		jsonrpc.NewMember("clientInfo", c.u.set.clientInfo),
 	})
 }
@@ -106,8 +106,8 @@ func (c *connection) legacyVersion() string {
 	if c.u.cfg.Protocol != "" {
 		return c.u.cfg.Protocol
 	}
-	if peer := c.u.set.peer.Load(); !peer.Modern {
-		return peer.Version
+	if !c.peer.Modern {
+		return c.peer.Version
 	}
 	return LatestLegacy
 }

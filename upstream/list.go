@@ -31,17 +31,37 @@ type List struct {
 	Scope  string
 }
 
+// A listKind is one thing that servers list.
+type listKind struct {
+	method     string
+	member     string // of the result
+	capability string // without which a server has none
+	changed    string // the notification that tells of changes
+	filter     string // the member of a subscription's filter that asks for it
+	noun       string
+}
+
+var (
+	toolList = listKind{
+		"tools/list", "tools", "tools", "notifications/tools/list_changed", "toolsListChanged", "tools",
+	}
+	promptList = listKind{
+		"prompts/list", "prompts", "prompts", "notifications/prompts/list_changed", "promptsListChanged", "prompts",
+	}
+	resourceList = listKind{
+		"resources/list", "resources", "resources", "notifications/resources/list_changed", "resourcesListChanged", "resources",
+	}
+	templateList = listKind{
+		"resources/templates/list", "resourceTemplates", "resources", "notifications/resources/list_changed", "resourcesListChanged",
+		"resource templates",
+	}
+)
+
 // ListTools asks for all pages of tools/list, connecting if need be. A server
 // that declared no tools has none and is not asked. The error is as that of
 // [Upstream.Ask]; the pages take the list timeout at most.
 func (u *Upstream) ListTools(ctx context.Context) (List, error) {
-	facts, err := u.Connect(ctx)
-	if err != nil {
-		return List{}, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, u.cfg.ListTimeout, u.listTimeout())
-	defer cancel()
-	list, err := u.list(ctx, facts, "tools/list", "tools")
+	list, err := u.list(ctx, toolList)
 	if err != nil {
 		return List{}, err
 	}
@@ -49,44 +69,66 @@ func (u *Upstream) ListTools(ctx context.Context) (List, error) {
 	return list, nil
 }
 
-func (u *Upstream) listTimeout() error {
-	return TimeoutError{&Fault{
-		Server: u.cfg.Name, Retryable: true,
-		Text: fmt.Sprintf("the server did not list its tools within %v", u.cfg.ListTimeout),
-	}}
+// ListPrompts is as ListTools, for prompts/list.
+func (u *Upstream) ListPrompts(ctx context.Context) (List, error) { return u.list(ctx, promptList) }
+
+// ListResources is as ListTools, for resources/list.
+func (u *Upstream) ListResources(ctx context.Context) (List, error) { return u.list(ctx, resourceList) }
+
+// ListTemplates is as ListTools, for resources/templates/list. A server with
+// resources that does not know the method has no templates.
+func (u *Upstream) ListTemplates(ctx context.Context) (List, error) {
+	list, err := u.list(ctx, templateList)
+	if refusal, ok := errors.AsType[*ReplyError](err); ok && refusal.Code == codeMethodNotFound {
+		return list, nil
+	}
+	return list, err
 }
 
 // list follows the pages, and does so once more from the first if the server
 // does not know its own cursor any more (2026-07-28, pagination).
-func (u *Upstream) list(ctx context.Context, facts Facts, method, member string) (List, error) {
-	if !declares(facts, member) {
-		return List{Facts: facts}, nil
+func (u *Upstream) list(ctx context.Context, kind listKind) (List, error) {
+	facts, err := u.Connect(ctx)
+	if err != nil || !declares(facts, kind.capability) {
+		return List{Facts: facts}, err
 	}
-	list, err := u.pages(ctx, facts, method, member)
+	ctx, cancel := context.WithTimeoutCause(ctx, u.cfg.ListTimeout, u.listTimeout(kind))
+	defer cancel()
+	list, err := u.pages(ctx, facts, kind)
 	if errors.Is(err, errCursor) {
-		list, err = u.pages(ctx, facts, method, member)
+		list, err = u.pages(ctx, facts, kind)
 	}
-	return list, err
+	if err != nil {
+		return List{Facts: facts}, err
+	}
+	return list, nil
+}
+
+func (u *Upstream) listTimeout(kind listKind) error {
+	return TimeoutError{&Fault{
+		Server: u.cfg.Name, Retryable: true,
+		Text: fmt.Sprintf("the server did not list its %s within %v", kind.noun, u.cfg.ListTimeout),
+	}}
 }
 
 // errCursor marks a server's refusal of a cursor of its own.
 var errCursor = errors.New("cursor refused")
 
-func (u *Upstream) pages(ctx context.Context, facts Facts, method, member string) (List, error) {
+func (u *Upstream) pages(ctx context.Context, facts Facts, kind listKind) (List, error) {
 	list := List{Facts: facts}
 	var cursor []byte
 	seen := map[string]bool{}
 	size := 0
 	for range maxPages {
-		reply, err := u.Ask(ctx, method, cursorParams(cursor), -1)
+		reply, err := u.Ask(ctx, kind.method, cursorParams(cursor), -1)
 		if refusal, ok := errors.AsType[*ReplyError](err); ok && cursor != nil && refusal.Code == codeInvalidParams {
 			return List{}, fmt.Errorf("%w: %w", errCursor, err)
 		}
 		if err != nil {
 			return List{}, err
 		}
-		if err := list.add(reply.Fields, member); err != nil {
-			return List{}, u.protocolFailure(fmt.Sprintf("the server's answer to %s is no list", method), err)
+		if err := list.add(reply.Fields, kind.member); err != nil {
+			return List{}, u.protocolFailure(fmt.Sprintf("the server's answer to %s is no list", kind.method), err)
 		}
 		size += len(reply.Result)
 		// An empty string is a cursor too.
@@ -95,14 +137,14 @@ func (u *Upstream) pages(ctx context.Context, facts Facts, method, member string
 			return list, nil
 		}
 		if seen[string(cursor)] {
-			return List{}, u.protocolFailure(fmt.Sprintf("the server's %s goes round in circles", method), nil)
+			return List{}, u.protocolFailure(fmt.Sprintf("the server's %s goes round in circles", kind.method), nil)
 		}
 		seen[string(cursor)] = true
 		if len(list.Items) > maxItems || size > u.cfg.MessageLimit {
 			break
 		}
 	}
-	return List{}, u.protocolFailure(fmt.Sprintf("the server's %s has no end", method), nil)
+	return List{}, u.protocolFailure(fmt.Sprintf("the server's %s has no end", kind.method), nil)
 }
 
 func cursorParams(cursor []byte) []jsonrpc.Member {

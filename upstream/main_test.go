@@ -41,11 +41,17 @@ type events struct {
 	states        []State
 }
 
-func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message) {
+func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, _ *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.notifications = append(e.notifications, string(m.Method))
 }
+
+func (e *events) Question(b *jsonrpc.Batch, q *Question) {
+	q.Refuse(b, codeMethodNotFound, "Method not found")
+}
+
+func (e *events) Withdrawn(*jsonrpc.Batch, *Question, []byte) {}
 
 func (e *events) StateChanged(u *Upstream) {
 	e.mu.Lock()

@@ -39,8 +39,10 @@ const (
 
 // Error codes that decide something here (2026-07-28, basic, error codes).
 const (
+	codeInvalidRequest = -32600
 	codeInvalidParams  = -32602
 	codeMethodNotFound = -32601
+	codeInternal       = -32603
 	codeVersion        = -32022
 	codeCapability     = -32021
 	codeHeader         = -32020
@@ -51,6 +53,18 @@ const (
 type Peer struct {
 	Modern  bool
 	Version string // the host's revision
+
+	// Capabilities are what is declared for the host, a raw object: to servers
+	// with a handshake, when they are connected, and to modern ones in those
+	// requests that do not say it themselves. nil declares none.
+	Capabilities []byte
+}
+
+func (p *Peer) capabilities() []byte {
+	if p.Capabilities == nil {
+		return []byte("{}")
+	}
+	return p.Capabilities
 }
 
 // parseError reads a JSON-RPC error object.

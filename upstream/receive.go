@@ -16,7 +16,7 @@ func (c *connection) isOpen() bool {
 }
 
 // Receive implements transport.Receiver.
-func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, _ uint64) {
+func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64) {
 	if !c.isOpen() {
 		return
 	}
@@ -24,9 +24,9 @@ func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, _ uint64) {
 	case jsonrpc.Response, jsonrpc.Failure:
 		c.answer(b, m)
 	case jsonrpc.Notification:
-		c.notification(b, m)
+		c.notification(b, m, origin)
 	case jsonrpc.Request:
-		c.request(b, m)
+		c.request(b, m, origin)
 	case jsonrpc.Invalid: // never comes here
 	}
 }
@@ -77,17 +77,38 @@ func (c *connection) modernError(b *jsonrpc.Batch, call *Call, m *jsonrpc.Messag
 	}
 }
 
-func (c *connection) notification(b *jsonrpc.Batch, m *jsonrpc.Message) {
+const progressMethod = "notifications/progress"
+
+func (c *connection) notification(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64) {
 	switch string(m.Method) {
-	case "notifications/progress":
+	case progressMethod:
 		c.progress(b, m)
 	case "notifications/cancelled":
-		c.listenEnded(m)
+		c.cancelled(b, m)
 	case "notifications/subscriptions/acknowledged":
 		c.listenOpened(b)
 	default:
-		c.u.set.handler.Notification(c.u, b, m)
+		c.u.set.handler.Notification(c.u, b, m, c.pendingCall(origin))
 	}
+}
+
+// cancelled takes the server's word that it has given up: a subscription in the
+// modern era, a question of its own in the legacy one.
+func (c *connection) cancelled(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	if c.modern() {
+		c.listenEnded(m)
+		return
+	}
+	c.questionCancelled(b, m)
+}
+
+func (c *connection) pendingCall(id uint64) *Call {
+	if id == 0 {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending[id]
 }
 
 func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
@@ -100,16 +121,19 @@ func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	}
 }
 
-// request answers a request of the server. ping is liveness (2025-11-25, basic,
-// ping); all else is refused, since no capability was declared for it.
-func (c *connection) request(b *jsonrpc.Batch, m *jsonrpc.Message) {
-	rest := []byte(`,"result":{}}`)
-	if string(m.Method) != "ping" {
-		rest = []byte(`,"error":{"code":-32601,"message":"Method not found"}}`)
-	}
-	out := &transport.Outgoing{Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","id":`), m.ID, rest}}
-	if err := c.t.Send(b, out); err != nil {
-		c.u.log.Debug().Err(err).Msg("answer to a server request not sent")
+// request takes a request of the server. ping is liveness (2025-11-25, basic,
+// ping). A modern server has nothing else to ask (2026-07-28, basic).
+func (c *connection) request(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64) {
+	switch {
+	case string(m.Method) == "ping":
+		c.respond(b, m.ID, `,"result":`, []byte("{}"))
+	case c.modern():
+		c.u.unasked.Do(func() {
+			c.u.log.Warn().Bytes("method", clip(m.Method)).Msg("server makes requests, which a modern one must not")
+		})
+		c.respond(b, m.ID, `,"error":`, errorObject(codeInvalidRequest, "servers make no requests in this protocol revision"))
+	default:
+		c.question(b, m, origin)
 	}
 }
 

@@ -94,7 +94,7 @@ func (u *Upstream) announceTools(b *jsonrpc.Batch) {
 	if err := m.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)); err != nil {
 		panic(err)
 	}
-	u.set.handler.Notification(u, b, &m)
+	u.set.handler.Notification(u, b, &m, nil)
 }
 
 // requestParams reads the params back out of a request that was sent. They

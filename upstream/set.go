@@ -15,13 +15,24 @@ import (
 // A Handler learns what upstreams do by themselves. Its methods must not
 // block, and are called from many goroutines.
 type Handler interface {
-	// Notification takes a notification of the server that belongs to no call.
-	// m is good until it returns.
-	Notification(u *Upstream, b *jsonrpc.Batch, m *jsonrpc.Message)
+	// Notification takes a notification of the server that is no call's progress
+	// and no part of a subscription's own life. m is good until it returns. call
+	// is the call on whose own stream it came, which may be one of weir's own;
+	// nil where the transport cannot tell.
+	Notification(u *Upstream, b *jsonrpc.Batch, m *jsonrpc.Message, call *Call)
 
 	// StateChanged tells that Status has changed, except to Closed. Changes that
 	// follow one another closely may be told late, or once.
 	StateChanged(u *Upstream)
+
+	// Question takes a request of the server to its client. It must be answered,
+	// at any time.
+	Question(b *jsonrpc.Batch, q *Question)
+
+	// Withdrawn tells, once and after Question has returned, that nobody waits
+	// for the answer any more: the server has cancelled the question, with the
+	// raw reason if it gave one, or its connection is lost.
+	Withdrawn(b *jsonrpc.Batch, q *Question, reason []byte)
 }
 
 // Options are what the upstreams of a Set share.

@@ -45,6 +45,8 @@ type Upstream struct {
 	log   zerolog.Logger
 	noise noise
 
+	unasked sync.Once // a modern server that makes requests is logged once
+
 	demand chan struct{}   // holds a token when the supervisor is to look at wanted
 	ending <-chan struct{} // Done of the connection before; the supervisor's own
 
@@ -135,6 +137,10 @@ func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
 }
 
 func (u *Upstream) send(b *jsonrpc.Batch, conn *connection, call *Call) {
+	if call.Resumes && !conn.modern() {
+		call.done(b, Answer{Err: u.cannotResume()})
+		return
+	}
 	if conn.modern() && u.cfg.Transport == HTTP {
 		call.keep() // its headers may be refused; see amend
 	}
