@@ -68,7 +68,8 @@ type Aggregator struct {
 	merging sync.Mutex // one merge at a time, so that the last one is the newest
 	view    atomic.Pointer[view]
 	whole   chan struct{} // closed when the first lists are in, or were waited for long enough
-	opened  sync.Once
+	opening sync.Once
+	opened  atomic.Bool
 	variant catalog.Variant // what lists are stored under; written once by open
 
 	ctx    context.Context //nolint:containedctx // the life of the Aggregator itself
@@ -76,9 +77,14 @@ type Aggregator struct {
 	wait   sync.WaitGroup
 	pushes pusher
 
-	mu       sync.Mutex
-	sessions map[*session]struct{}
-	closed   bool
+	seal    *sealer
+	tasks   *taskSealer
+	learned *learned
+
+	mu        sync.Mutex
+	sessions  map[*session]struct{}
+	questions map[*upstream.Question]func(b *jsonrpc.Batch, reason []byte) // by which each is withdrawn
+	closed    bool
 }
 
 // ErrClosed is the error of Serve after Close.
@@ -97,11 +103,14 @@ func New(cfg Config) *Aggregator {
 		cfg.MessageLimit = upstream.DefaultMessageLimit
 	}
 	a := &Aggregator{
-		cfg:      cfg,
-		log:      cfg.Log,
-		byName:   make(map[string]*server, len(cfg.Servers)),
-		whole:    make(chan struct{}),
-		sessions: make(map[*session]struct{}),
+		cfg:       cfg,
+		log:       cfg.Log,
+		byName:    make(map[string]*server, len(cfg.Servers)),
+		whole:     make(chan struct{}),
+		seal:      newSealer(),
+		tasks:     newTaskSealer(cfg.Store.Secret("tasks")),
+		sessions:  make(map[*session]struct{}),
+		questions: make(map[*upstream.Question]func(*jsonrpc.Batch, []byte)),
 	}
 	a.serverInfo = jsonrpc.AppendObject(nil, []jsonrpc.Member{
 		jsonrpc.NewMember("name", []byte(`"weir"`)),
@@ -178,8 +187,9 @@ func (a *Aggregator) spawn(f func()) {
 // open tells the upstreams who the host is, with its first message, and begins
 // to list. A second host finds what the first has opened.
 func (a *Aggregator) open(p upstream.Peer) {
-	a.opened.Do(func() {
-		a.variant = catalog.Variant{Modern: p.Modern, Capabilities: "{}"}
+	a.opening.Do(func() {
+		a.opened.Store(true)
+		a.variant = catalog.Variant{Modern: p.Modern, Capabilities: string(p.Capabilities)}
 		wanted, untried := a.load()
 		a.set.Open(p)
 		a.list(wanted, untried)
@@ -226,10 +236,19 @@ func (a *Aggregator) sessionList() []*session {
 // events is the Aggregator as its upstreams see it.
 type events Aggregator
 
-// Notification implements upstream.Handler.
-func (e *events) Notification(u *upstream.Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, _ *upstream.Call) {
-	if string(m.Method) == "notifications/tools/list_changed" {
-		(*Aggregator)(e).byName[u.Name()].changed()
+// Notification implements upstream.Handler. What is not known is dropped.
+func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc.Message, work *upstream.Call) {
+	a := (*Aggregator)(e)
+	from := a.byName[u.Name()]
+	switch string(m.Method) {
+	case "notifications/tools/list_changed":
+		from.changed()
+	case "notifications/message":
+		a.logged(b, from, m, work)
+	case "notifications/elicitation/complete":
+		a.elicitationComplete(b, from, m)
+	case "notifications/tasks/status":
+		a.taskStatus(b, from, m)
 	}
 }
 
@@ -242,9 +261,9 @@ func (e *events) StateChanged(u *upstream.Upstream) {
 }
 
 // Question implements upstream.Handler.
-func (e *events) Question(b *jsonrpc.Batch, q *upstream.Question) {
-	q.Refuse(b, codeMethodNotFound, "Method not found")
-}
+func (e *events) Question(b *jsonrpc.Batch, q *upstream.Question) { (*Aggregator)(e).question(b, q) }
 
-// Withdrawn implements upstream.Handler: every question has been answered.
-func (e *events) Withdrawn(*jsonrpc.Batch, *upstream.Question, []byte) {}
+// Withdrawn implements upstream.Handler.
+func (e *events) Withdrawn(b *jsonrpc.Batch, q *upstream.Question, reason []byte) {
+	(*Aggregator)(e).withdrawn(b, q, reason)
+}

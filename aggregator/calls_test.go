@@ -182,6 +182,7 @@ func TestErrorsBetweenEras(t *testing.T) {
 		same    outcome = "as it came"
 		isError outcome = "a result with isError"
 		invalid outcome = "-32602"
+		visit   outcome = "a result that sends the user elsewhere"
 	)
 	tests := []struct {
 		code           string
@@ -192,7 +193,7 @@ func TestErrorsBetweenEras(t *testing.T) {
 		{"-32603", same, same},
 		{"1", same, same},
 		{"-32002", same, invalid},
-		{"-32042", same, isError},
+		{"-32042", same, visit},
 		{"-32020", isError, isError},
 		{"-32021", isError, same},
 		{"-32022", isError, isError},
@@ -217,6 +218,9 @@ func TestErrorsBetweenEras(t *testing.T) {
 					string(invalid): `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"why\u0021","data":{"n":1,"n":2}}}`,
 					string(isError): `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"Server \"up\": the server refused the call: why!."}],"isError":true,` + extra +
 						`"_meta":{` + demanded + `"weir/error":{"kind":"protocol","server":"up","tool":"echo","retryable":false}}}}`,
+					string(visit): `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"Server \"up\": the user must first agree on a page of the server. ` +
+						`This host cannot show it: ask the user to go there another way, then call again."}],"isError":true,` + extra +
+						`"_meta":{` + demanded + `"weir/error":{"kind":"authorization","server":"up","tool":"echo","retryable":true}}}}`,
 				}[string(outcome)])
 			})
 		}
@@ -242,7 +246,7 @@ func TestInputRequired(t *testing.T) {
 				want(t, "legacy host", got, `{"jsonrpc":"2.0","id":2,"result":`+reply+`}`)
 				return
 			}
-			want(t, "legacy host", got, `{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"Server \"up\": the server asks for something that this host cannot give. The call is not finished and will not be."}],"isError":true,`+
+			want(t, "legacy host", got, `{"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"Server \"up\": the server asks for what this host cannot give: the client does not support roots. The call is not finished and will not be."}],"isError":true,`+
 				`"_meta":{"weir/error":{"kind":"protocol","server":"up","tool":"echo","retryable":false,"maybeExecuted":true}}}}`)
 		})
 	}

@@ -132,6 +132,10 @@ func TestDirectAndThrough(t *testing.T) {
 						want = []string{tools(t, want[0])}
 						got = []string{strings.ReplaceAll(tools(t, got[0]), `"name":"up__`, `"name":"`)}
 					}
+					if row.name == "arguments absent" && server == modern && client == legacy {
+						// structuredContent is an object there.
+						want[0] = strings.Replace(want[0], `[],"structuredContent":null`, `[{"type":"text","text":"null"}]`, 1)
+					}
 					for i := range min(len(got), len(want)) {
 						got[i] = undemanded(t, client, got[i], want[i])
 					}

@@ -17,15 +17,21 @@ func (s *session) era(r *request) *refusal {
 	}
 	text, err := jsonrpc.String(version)
 	if err != nil {
-		return &refusal{codeInvalidParams, "Invalid params: " + upstream.MetaVersion + " must be a string", nil}
+		return &refusal{code: codeInvalidParams, message: "Invalid params: " + upstream.MetaVersion + " must be a string"}
 	}
 	if text != upstream.ModernVersion {
 		return unsupportedVersion(text)
 	}
 	if c := jsonrpc.Find(r.meta, upstream.MetaCapabilities); c == nil || c[0] != '{' {
-		return &refusal{codeInvalidParams, "Invalid params: _meta needs the object " + upstream.MetaCapabilities, nil}
+		return &refusal{code: codeInvalidParams, message: "Invalid params: _meta needs the object " + upstream.MetaCapabilities}
 	}
 	r.modern, r.version = true, upstream.ModernVersion
+	if level := jsonrpc.Find(r.meta, upstream.MetaLogLevel); level != nil {
+		var known bool
+		if r.level, known = readLevel(level); !known {
+			return &refusal{code: codeInvalidParams, message: "Invalid params: unknown log level in " + upstream.MetaLogLevel}
+		}
+	}
 	return nil
 }
 
@@ -33,14 +39,14 @@ func (s *session) era(r *request) *refusal {
 // initialize itself, or ping.
 func (s *session) legacyEra(r *request) *refusal {
 	switch {
-	case s.version != "", string(r.method) == "initialize", string(r.method) == "ping":
+	case s.declared.Load().version != "", string(r.method) == "initialize", string(r.method) == "ping":
 		return nil
 	case string(r.method) == "server/discover":
-		return &refusal{codeInvalidParams, "Invalid params: server/discover needs " + upstream.MetaVersion + " in _meta", nil}
+		return &refusal{code: codeInvalidParams, message: "Invalid params: server/discover needs " + upstream.MetaVersion + " in _meta"}
 	}
 	return &refusal{
-		codeInvalidRequest,
-		"Invalid request: send initialize first, or " + upstream.MetaVersion + " in _meta", nil,
+		code:    codeInvalidRequest,
+		message: "Invalid request: send initialize first, or " + upstream.MetaVersion + " in _meta",
 	}
 }
 
@@ -48,7 +54,7 @@ func (s *session) legacyEra(r *request) *refusal {
 func unsupportedVersion(requested string) *refusal {
 	data := append([]byte(`{"supported":`), supportedVersions()...)
 	data = jsonrpc.AppendString(append(data, `,"requested":`...), clip(requested))
-	return &refusal{codeUnsupportedVersion, "Unsupported protocol version", append(data, '}')}
+	return &refusal{code: codeUnsupportedVersion, message: "Unsupported protocol version", data: append(data, '}')}
 }
 
 func supportedVersions() []byte {
@@ -73,7 +79,9 @@ func (s *session) initialize(r *request) {
 	if !upstream.LegacyVersion(version) {
 		version = upstream.LatestLegacy
 	}
-	s.version = version
+	d := readDeclared(jsonrpc.Find(r.params, "capabilities"))
+	d.version = version
+	s.declared.Store(d)
 	s.a.open(s.peer(r))
 	result := append([]byte(`{"protocolVersion":`), jsonrpc.AppendString(nil, version)...)
 	result = s.appendSelf(result)
@@ -110,34 +118,6 @@ func (s *session) ping(r *request) { s.reply(&s.batch, r.id, []byte("{}")) }
 func (a *Aggregator) appendServerMeta(dst []byte) []byte {
 	dst = append(dst, `"_meta":{"`+upstream.MetaServerInfo+`":`...)
 	return append(append(dst, a.serverInfo...), '}')
-}
-
-// resultEdits is what must change in a result of tools/call for the host.
-// Content is required in both eras; some servers leave it out beside
-// structuredContent. A modern result says what sort it is, and who answers.
-func (a *Aggregator) resultEdits(m *jsonrpc.Message, modern bool) []jsonrpc.Edit {
-	if m.Result[0] != '{' {
-		return nil
-	}
-	var head []byte
-	if jsonrpc.Find(m.Fields, "content") == nil && complete(m.Fields) {
-		head = append(head, `"content":[],`...)
-	}
-	meta := jsonrpc.Find(m.Fields, "_meta")
-	if modern && jsonrpc.Find(m.Fields, "resultType") == nil {
-		head = append(head, `"resultType":"complete",`...)
-	}
-	if modern && meta == nil {
-		head = append(a.appendServerMeta(head), ',')
-	}
-	var edits []jsonrpc.Edit
-	if len(head) > 0 {
-		edits = append(edits, insertion(m.Result, m.Fields, head))
-	}
-	if modern && meta != nil {
-		edits = a.appendIdentity(edits, meta)
-	}
-	return edits
 }
 
 // appendIdentity appends the edit that adds who answers to a _meta that lacks

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -21,22 +20,34 @@ const maxInFlight = 10_000
 // the upstreams that answer have to wait for it too.
 const maxUnwritten = 32 << 20
 
-// call is one request of the host in flight. Whoever takes it out of the
-// session's table ends it.
+// call is one request of the host in flight, and the work of a server that is
+// done for it. Whoever takes it out of the session's tables ends it.
 type call struct {
-	upstream.Call
 	s      *session
-	id     []byte // the host's, raw
-	key    string // of id, in the table
-	token  []byte // the host's progress token, raw; nil without
+	op     *operation
+	server *server // nil until it is bound
+	name   string  // what the server calls the tool or prompt, or the URI
 	modern bool
+	level  logLevel  // of log messages that a modern host wants
+	number uint64    // of the session's, by age
 	begun  time.Time // zero unless calls are logged
 
-	route  *catalog.Route     // of tools/call, once it is known
-	server *server            // likewise
-	cancel context.CancelFunc // of one that is parked; nil otherwise
+	// kept is the request as it was sent, where it may have to be sent again
+	// or compared with another; nil otherwise. It does not change.
+	kept *kept
 
-	room [48]byte // for id and token, which are short
+	// Guarded by the session's mu. A modern host that has answered questions
+	// asks again, for the same work: id, key and token are then those of its new
+	// request.
+	id      []byte             // the host's, raw
+	key     string             // of id, in the table
+	token   []byte             // the host's progress token, raw; nil without
+	work    *upstream.Call     // the server's; nil before there is any
+	cancel  context.CancelFunc // of what the call waits for; nil otherwise
+	waiting *waiting           // for a modern host's answers; nil if the server asked nothing
+
+	first upstream.Call // most calls need no other
+	room  [48]byte      // for id and token, which are short
 }
 
 // idKey is what the id has in common with all ways to write it, so that a host
@@ -64,19 +75,17 @@ func (s *session) inFlight(key []byte) bool {
 
 // begin enters a request into the table; route has seen that its id is free.
 // nil means that there are too many: it is refused then.
-func (s *session) begin(r *request) *call {
-	c := &call{s: s, key: string(idKey(r.id)), modern: r.modern}
+func (s *session) begin(r *request, op *operation) *call {
+	c := &call{s: s, op: op, modern: r.modern, level: r.level}
 	if s.a.log.GetLevel() <= zerolog.DebugLevel {
 		c.begun = time.Now()
-	}
-	c.id = append(c.room[:0], r.id...)
-	if r.token != nil {
-		c.token = append(c.id[len(c.id):], r.token...)
 	}
 	s.mu.Lock()
 	full := len(s.calls) >= maxInFlight
 	if !full {
-		s.calls[c.key] = c
+		s.begun++
+		c.number = s.begun
+		c.attach(r)
 	}
 	s.mu.Unlock()
 	if full {
@@ -84,6 +93,20 @@ func (s *session) begin(r *request) *call {
 		return nil
 	}
 	return c
+}
+
+// attach makes the call the host's request r. The caller holds the session's mu.
+func (c *call) attach(r *request) {
+	c.key = string(idKey(r.id))
+	room := c.room[:0]
+	if c.id != nil {
+		room = nil // somebody may be reading it still
+	}
+	c.id, c.token = append(room, r.id...), nil
+	if r.token != nil {
+		c.token = append(c.id[len(c.id):], r.token...)
+	}
+	c.s.calls[c.key] = c
 }
 
 // end takes the call out of the table. It reports false if somebody else has
@@ -107,37 +130,64 @@ func (c *call) inFlight() bool {
 // giveUp stops the work for a call that is out of the table.
 func (c *call) giveUp(reason []byte) {
 	c.s.mu.Lock()
-	cancel, server := c.cancel, c.server
+	cancel, work := c.cancel, c.work
+	c.work = nil
+	asked := c.waiting != nil
 	c.s.mu.Unlock()
+	if asked {
+		c.dropQuestions()
+	}
 	if cancel != nil {
 		cancel()
 	}
-	if server != nil {
-		server.up.Cancel(&c.Call, reason)
+	if work != nil {
+		c.server.up.Cancel(work, reason)
 	}
 }
 
 // Progress implements upstream.Sink: the notification goes on with the host's
 // token in place of ours.
 func (c *call) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
-	token := jsonrpc.Find(m.Fields, upstream.MetaProgress)
-	if c.token == nil || token == nil || !c.inFlight() {
+	theirs := jsonrpc.Find(m.Fields, upstream.MetaProgress)
+	ours := c.progressToken()
+	if ours == nil || theirs == nil {
 		return
 	}
-	before, after := jsonrpc.Cut(m.Raw, token)
-	c.s.write(b, before, c.token, after)
+	before, after := jsonrpc.Cut(m.Raw, theirs)
+	c.s.write(b, before, ours, after)
 	c.s.holdBack(b)
+}
+
+// progressToken returns the host's token while it wants progress.
+func (c *call) progressToken() []byte {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.s.calls[c.key] != c {
+		return nil
+	}
+	return c.token
 }
 
 // Done implements upstream.Sink.
 func (c *call) Done(b *jsonrpc.Batch, a upstream.Answer) {
-	if !c.end() {
+	if c.kept != nil && (c.goesOn(b, a) || c.putBy(a)) {
 		return
 	}
-	c.answer(b, a)
+	c.finish(b, a)
 	if a.Message != nil {
 		c.s.holdBack(b)
 	}
+}
+
+// finish ends the call with its outcome, unless somebody else has ended it.
+func (c *call) finish(b *jsonrpc.Batch, a upstream.Answer) {
+	if !c.end() {
+		return
+	}
+	if c.kept != nil {
+		c.dropQuestions()
+	}
+	c.answer(b, a)
 }
 
 // holdBack is called on a goroutine that reads an upstream: one that sends

@@ -17,7 +17,8 @@ type request struct {
 	meta    []jsonrpc.Member // the members of params._meta
 	token   []byte           // params._meta.progressToken, raw: a string or a number; nil without
 	modern  bool
-	version string // of a modern request
+	version string   // of a modern request
+	level   logLevel // likewise, of the log messages that it wants
 }
 
 // method is how a request is handled in one era; nil means that the method is
@@ -25,18 +26,28 @@ type request struct {
 type method func(*session, *request)
 
 // methods is every method that hosts may call.
-var methods = map[string]struct{ legacy, modern method }{
+var methods = map[string]byEra{
 	"initialize":           {legacy: (*session).initialize},
 	"ping":                 {legacy: (*session).ping},
 	"server/discover":      {modern: (*session).discover},
 	"tools/list":           {legacy: (*session).listTools, modern: (*session).listTools},
-	"tools/call":           {legacy: (*session).callTool, modern: (*session).callTool},
+	"tools/call":           both(forwarding(toolCall)),
+	"tasks/get":            both(forwarding(taskGet)),
+	"tasks/cancel":         both(forwarding(taskCancel)),
+	"tasks/result":         {legacy: forwarding(taskResult)},
+	"tasks/update":         {modern: forwarding(taskUpdate)},
+	"logging/setLevel":     {legacy: (*session).setLevel},
 	"subscriptions/listen": {modern: (*session).listen},
 }
 
+// byEra is a method in the two eras.
+type byEra struct{ legacy, modern method }
+
+func both(m method) byEra { return byEra{legacy: m, modern: m} }
+
 // take checks a request, finds its era, and handles it.
 func (s *session) take(m *jsonrpc.Message) {
-	s.request = request{id: m.ID, method: m.Method, params: m.Fields}
+	s.request = request{id: m.ID, method: m.Method, params: m.Fields, level: noLevel}
 	r := &s.request
 	refused := s.parse(r, m)
 	if refused == nil {
@@ -52,13 +63,13 @@ func (s *session) take(m *jsonrpc.Message) {
 // no notice of case.
 func (s *session) parse(r *request, m *jsonrpc.Message) *refusal {
 	if m.Params != nil && m.Params[0] != '{' {
-		return &refusal{codeInvalidParams, "Invalid params: want an object", nil}
+		return &refusal{code: codeInvalidParams, message: "Invalid params: want an object"}
 	}
 	if why := ambiguous(m.Members, messageMembers); why != "" {
-		return &refusal{codeInvalidRequest, "Invalid request: " + why, nil}
+		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why}
 	}
 	if why := ambiguous(r.params, paramsMembers); why != "" {
-		return &refusal{codeInvalidRequest, "Invalid request: " + why + " in params", nil}
+		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in params"}
 	}
 	meta := jsonrpc.Find(r.params, "_meta")
 	if meta == nil {
@@ -66,11 +77,11 @@ func (s *session) parse(r *request, m *jsonrpc.Message) *refusal {
 	}
 	members, err := jsonrpc.ParseObject(s.meta[:0], meta)
 	if err != nil {
-		return &refusal{codeInvalidParams, "Invalid params: _meta must be an object", nil}
+		return &refusal{code: codeInvalidParams, message: "Invalid params: _meta must be an object"}
 	}
 	s.meta, r.meta = members, members
 	if why := ambiguous(members, metaMembers); why != "" {
-		return &refusal{codeInvalidRequest, "Invalid request: " + why + " in _meta", nil}
+		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in _meta"}
 	}
 	if token := jsonrpc.Find(members, upstream.MetaProgress); token != nil && isToken(token) {
 		r.token = token
@@ -85,7 +96,7 @@ func isToken(raw []byte) bool { return raw[0] == '"' || raw[0] == '-' || raw[0]-
 // route finds the method for the request's era.
 func (s *session) route(r *request) *refusal {
 	if s.inFlight(idKey(r.id)) {
-		return &refusal{codeInvalidRequest, "Invalid request: a request with this id is in flight", nil}
+		return &refusal{code: codeInvalidRequest, message: "Invalid request: a request with this id is in flight"}
 	}
 	if refused := s.era(r); refused != nil {
 		return refused
@@ -96,9 +107,9 @@ func (s *session) route(r *request) *refusal {
 		handle = known.modern
 	}
 	if handle == nil {
-		return &refusal{codeMethodNotFound, "Method not found: " + clip(string(r.method)), nil}
+		return &refusal{code: codeMethodNotFound, message: "Method not found: " + clip(string(r.method))}
 	}
-	if r.modern || s.version != "" {
+	if !s.a.opened.Load() && (r.modern || s.declared.Load().version != "") {
 		s.a.open(s.peer(r))
 	}
 	handle(s, r)

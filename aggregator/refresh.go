@@ -19,7 +19,9 @@ type server struct {
 	up *upstream.Upstream
 
 	mu         sync.Mutex
-	lists      *catalog.Lists // nil if it was never tried
+	level      logLevel         // that it was told to log from
+	tasks      map[string]*call // those that weir waits for the end of, by the server's ids
+	lists      *catalog.Lists   // nil if it was never tried
 	refreshing bool
 	again      bool
 	failures   int // in a row; of the goroutine that refreshes
@@ -41,7 +43,7 @@ const (
 
 func newServer(a *Aggregator, cfg *Server) *server {
 	return &server{
-		Server: cfg, a: a, up: a.set.Get(cfg.Name),
+		Server: cfg, a: a, up: a.set.Get(cfg.Name), level: noLevel, tasks: make(map[string]*call),
 		tried: make(chan struct{}), reconnected: make(chan struct{}, 1),
 	}
 }
@@ -50,6 +52,12 @@ func (s *server) current() *catalog.Lists {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lists
+}
+
+// speaks reports whether the server is known to speak this era.
+func (s *server) speaks(modern bool) bool {
+	l := s.current()
+	return l != nil && l.Known() && l.Modern == modern
 }
 
 func (s *server) keep(l *catalog.Lists) {

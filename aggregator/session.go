@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream"
@@ -19,24 +22,36 @@ type session struct {
 
 	ctx    context.Context //nolint:containedctx // the life of the session itself
 	cancel context.CancelCauseFunc
-	parked sync.WaitGroup // goroutines of requests that wait for the first lists
+	behind sync.WaitGroup // goroutines of requests that wait for something
+
+	declared atomic.Pointer[declared] // by initialize, which the reader alone handles
 
 	// Of the reader alone.
-	version string // negotiated by initialize; "" before, and for a modern host
 	message jsonrpc.Message
 	request request
 	meta    []jsonrpc.Member // room for a request's
 	unread  int              // bytes of its answers since the host has left too much unread
 
 	mu        sync.Mutex
-	calls     map[string]*call // in flight, by idKey; nil after the end
-	listeners []*listener      // open subscriptions
-	pushed    bool             // list_changed may be sent unasked: a legacy host is ready
-	seen      *view            // the lists as the host knows them; nil if it never asked
+	calls     map[string]*call  // in flight, by idKey; nil after the end
+	begun     uint64            // calls so far
+	parked    map[handle]*call  // that wait for a modern host's answers
+	putBy     int               // bytes of their results
+	asking    map[uint64]*asked // questions to a legacy host; nil after the end
+	lastAsked uint64
+	hostTasks map[string]*server // whose tasks the host works on
+	level     logLevel           // that a legacy host has set
+	listeners []*listener        // open subscriptions
+	pushed    bool               // messages may be sent unasked: a legacy host is ready
+	seen      *view              // the lists as the host knows them; nil if it never asked
 }
 
 func newSession(a *Aggregator, out io.Writer) *session {
-	s := &session{a: a, calls: make(map[string]*call)}
+	s := &session{
+		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call),
+		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server),
+	}
+	s.declared.Store(readDeclared(nil))
 	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }))
 	return s
 }
@@ -54,7 +69,7 @@ func (s *session) run(ctx context.Context, in io.Reader) error {
 	}
 	s.cancel(err)
 	s.giveUp()
-	s.parked.Wait()
+	s.behind.Wait()
 	return err
 }
 
@@ -119,7 +134,7 @@ const (
 // message is answered by itself.
 func (s *session) splitBatch(line []byte) {
 	var elements [][]byte
-	if s.version != "" && len(line) <= maxBatchBytes {
+	if s.declared.Load().version != "" && len(line) <= maxBatchBytes {
 		elements, _ = jsonrpc.ParseArray(nil, line) // it has just been scanned
 	}
 	if len(elements) == 0 || len(elements) > maxBatch {
@@ -156,9 +171,9 @@ func (s *session) dispatch(m *jsonrpc.Message) {
 		s.take(m)
 	case jsonrpc.Notification:
 		s.notification(m)
-	default:
-		// weir asks the host nothing, so nothing is answered.
-		s.a.log.Debug().Msg("host answered what was not asked")
+	case jsonrpc.Response, jsonrpc.Failure:
+		s.answered(m)
+	case jsonrpc.Invalid: // never comes here
 	}
 }
 
@@ -168,9 +183,36 @@ func (s *session) notification(m *jsonrpc.Message) {
 		s.cancelRequest(m)
 	case "notifications/initialized":
 		s.mu.Lock()
-		s.pushed = s.version != ""
+		s.pushed = s.declared.Load().version != ""
 		s.mu.Unlock()
 		s.a.pushes.soon() // the host may have asked for the list already
+	case "notifications/progress":
+		s.hostProgress(m)
+	case "notifications/roots/list_changed":
+		s.rootsChanged(m)
+	}
+}
+
+// ready reports whether the host is a legacy one that may be sent what it has
+// not asked for.
+func (s *session) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pushed
+}
+
+// rootsChanged tells the servers with a handshake. Modern ones ask when they
+// want to know.
+func (s *session) rootsChanged(m *jsonrpc.Message) {
+	if !s.declared.Load().roots {
+		return
+	}
+	params := []byte("{}")
+	if isObject(m.Params) {
+		params = slices.Clone(m.Params)
+	}
+	for _, server := range s.a.servers {
+		server.up.Notify("notifications/roots/list_changed", params)
 	}
 }
 
@@ -198,12 +240,16 @@ const drainTime = 200 * time.Millisecond
 // giveUp ends everything in flight; nobody is answered any more.
 func (s *session) giveUp() {
 	s.mu.Lock()
-	calls := s.calls
-	s.calls = nil
+	calls := slices.AppendSeq(slices.Collect(maps.Values(s.calls)), maps.Values(s.parked))
+	asking := s.asking
+	s.calls, s.parked, s.asking = nil, nil, nil
 	s.listeners = nil
 	s.mu.Unlock()
 	for _, c := range calls {
 		c.giveUp(nil)
+	}
+	for _, a := range asking {
+		a.gone()
 	}
 	s.out.CloseWithin(drainTime)
 }
@@ -211,7 +257,9 @@ func (s *session) giveUp() {
 // peer is the host as upstreams are told.
 func (s *session) peer(r *request) upstream.Peer {
 	if r.modern {
-		return upstream.Peer{Modern: true, Version: r.version}
+		d := readDeclared(jsonrpc.Find(r.meta, upstream.MetaCapabilities))
+		return upstream.Peer{Modern: true, Version: r.version, Capabilities: d.forHandshake(false)}
 	}
-	return upstream.Peer{Version: s.version}
+	d := s.declared.Load()
+	return upstream.Peer{Version: d.version, Capabilities: d.forHandshake(true)}
 }

@@ -1,8 +1,10 @@
 package aggregator
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -32,20 +34,29 @@ const (
 	codeURLElicitation    = -32042
 )
 
-// refusal is a request that weir answers with an error.
+// refusal is a request that weir answers with an error, or with a result that
+// says as much.
 type refusal struct {
 	code    int
 	message string
 	data    []byte // raw; nil for none
+	result  []byte // raw: instead of an error; nil for none
+
+	// unknown says that nobody has what is asked for: nobody yet, perhaps.
+	unknown bool
 }
 
 func (s *session) refuse(b *jsonrpc.Batch, id []byte, code int, message string) {
-	s.refuseWith(b, id, &refusal{code, message, nil})
+	s.refuseWith(b, id, &refusal{code: code, message: message})
 }
 
 // refuseWith answers with an error. An id that could not be read is left out
 // (2025-11-25, schema, JSONRPCErrorResponse).
 func (s *session) refuseWith(b *jsonrpc.Batch, id []byte, r *refusal) {
+	if r.result != nil {
+		s.reply(b, id, r.result)
+		return
+	}
 	msg := []byte(`{"jsonrpc":"2.0",`)
 	if id != nil {
 		msg = append(append(append(msg, `"id":`...), id...), ',')
@@ -69,23 +80,36 @@ func replyHead(id []byte) []byte {
 	return append(head, `,"result":`...)
 }
 
-// failedResult is a tool call that did not reach its end, told so that a model
-// can act on it.
-func (a *Aggregator) failedResult(c *call, err error) []byte {
-	tool := c.route.Item.Name()
+// fail tells of a request that did not reach its end. A tool call gets a result
+// that a model can act on, others an error.
+func (c *call) fail(b *jsonrpc.Batch, err error) {
+	text, data := c.failure(err)
+	if c.op == toolCall {
+		c.s.reply(b, c.id, c.s.a.toolError(text, data, c.modern))
+		return
+	}
+	c.s.refuseWith(b, c.id, &refusal{code: codeInternal, message: text, data: data})
+}
+
+// failure puts an error into words and into the value of "weir/error".
+func (c *call) failure(err error) (text string, data []byte) {
+	tool := ""
+	if c.op == toolCall {
+		tool = c.name
+	}
 	f, ok := errors.AsType[upstream.Failure](err)
 	if !ok {
-		text := fmt.Sprintf("Server %q: the call of %q failed.", c.route.Server, tool)
-		return a.toolError(text, errorData(upstream.KindToolExecution, &upstream.Fault{Server: c.route.Server}, tool), c.modern)
+		text = fmt.Sprintf("Server %q: the call of %q failed.", c.server.Name, c.name)
+		return text, errorData(upstream.KindToolExecution, &upstream.Fault{Server: c.server.Name}, tool)
 	}
-	text := fmt.Sprintf("Server %q: %s.", f.Detail().Server, f.Detail().Text)
+	text = fmt.Sprintf("Server %q: %s.", f.Detail().Server, f.Detail().Text)
 	if hint := f.Detail().Hint; hint != "" {
 		text += " " + hint
 	}
 	if after := f.Detail().RetryAfter; after > 0 {
 		text += fmt.Sprintf(" The next try may be in %.0f s.", after.Seconds())
 	}
-	return a.toolError(text, errorData(f.Kind(), f.Detail(), tool), c.modern)
+	return text, errorData(f.Kind(), f.Detail(), tool)
 }
 
 // deniedResult is a tool that is listed and may not be called.
@@ -128,13 +152,43 @@ func errorData(kind upstream.Kind, f *upstream.Fault, tool string) []byte {
 func unknownTool(name string) *refusal {
 	name = clip(name)
 	data := errorData(upstream.KindToolNotFound, &upstream.Fault{Server: policy.Own}, name)
-	return &refusal{codeInvalidParams, "Unknown tool: " + name, data}
+	return &refusal{code: codeInvalidParams, message: "Unknown tool: " + name, data: data, unknown: true}
+}
+
+func unknownPrompt(name string) *refusal {
+	name = clip(name)
+	data := errorData(upstream.KindToolNotFound, &upstream.Fault{Server: policy.Own}, name)
+	return &refusal{code: codeInvalidParams, message: "Unknown prompt: " + name, data: data, unknown: true}
+}
+
+// unknownResource has a code of its own in the legacy era (2025-11-25,
+// resources), and tells the URI (2026-07-28, resources).
+func unknownResource(uri string, modern bool) *refusal {
+	code := codeResourceNotFound
+	if modern {
+		code = codeInvalidParams
+	}
+	uri = clip(uri)
+	data := errorData(upstream.KindToolNotFound, &upstream.Fault{Server: policy.Own}, "")
+	data = jsonrpc.AppendString(append(data[:len(data)-1], `,"uri":`...), uri)
+	return &refusal{code: code, message: "Resource not found: " + uri, data: append(data, '}'), unknown: true}
+}
+
+// lostState refuses a request that goes on with a call which weir does not have
+// any more, or never had: the call is never made again by itself.
+func lostState() *refusal {
+	data := errorData(upstream.KindValidation, &upstream.Fault{Server: policy.Own, MaybeExecuted: true}, "")
+	return &refusal{
+		code: codeInvalidParams, data: data,
+		message: "This requestState is unknown, expired, used already or for another request. " +
+			"The call that it belongs to may have run; do not repeat it without looking.",
+	}
 }
 
 // tooMany refuses what is over a limit of weir's own.
 func tooMany(what string) *refusal {
 	data := errorData(upstream.KindRateLimited, &upstream.Fault{Server: policy.Own, Retryable: true}, "")
-	return &refusal{codeInternal, "Too many " + what, data}
+	return &refusal{code: codeInternal, message: "Too many " + what, data: data}
 }
 
 // toolError is a result with isError.
@@ -161,17 +215,62 @@ func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	var edits []jsonrpc.Edit
 	switch {
 	case err != nil:
-	case n == codeHeaderMismatch, n == codeUnsupportedVersion, n == codeMissingCapability && !c.modern,
-		n == codeURLElicitation && c.modern:
-		c.s.reply(b, c.id, c.s.a.failedResult(c, c.refusedBy(m)))
+	case n == codeHeaderMismatch, n == codeUnsupportedVersion, n == codeMissingCapability && !c.modern:
+		c.fail(b, c.refusedBy(m))
 		return
+	case n == codeURLElicitation && (c.modern || !c.s.declared.Load().url && elicitations(m) != nil):
+		c.fail(b, c.wantsVisit(m))
+		return
+	case n == codeURLElicitation:
+		edits = c.scopedElicitations(m)
 	case n == codeResourceNotFound && c.modern:
 		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeInvalidParams, 10)}}
 	case n == codeInvalidParams, n == codeMethodNotFound:
-		// It may be a tool that the server has dropped without a word.
+		// It may be something that the server has dropped without a word.
 		c.server.changed()
 	}
 	c.pass(b, m, m.Error, edits)
+}
+
+// scopedElicitations makes the ids in an error -32042 weir's own.
+func (c *call) scopedElicitations(m *jsonrpc.Message) (edits []jsonrpc.Edit) {
+	for _, e := range elicitations(m) {
+		raw := memberOf(e, "elicitationId")
+		if id, err := jsonrpc.String(raw); err == nil {
+			edits = append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, scopedID(c.server, id))})
+		}
+	}
+	return edits
+}
+
+// elicitations are the raw objects in an error -32042 (2025-11-25, elicitation).
+func elicitations(m *jsonrpc.Message) [][]byte {
+	list, err := jsonrpc.ParseArray(nil, memberOf(jsonrpc.Find(m.Fields, "data"), "elicitations"))
+	if err != nil || len(list) > maxInputs {
+		return nil
+	}
+	return list
+}
+
+// wantsVisit is an error -32042 for a host that cannot open a page: the user has
+// to do that otherwise. The server's words stay its own.
+func (c *call) wantsVisit(m *jsonrpc.Message) error {
+	hosts := ""
+	for _, e := range elicitations(m) {
+		if text, err := jsonrpc.String(memberOf(e, "url")); err == nil {
+			if u, err := url.Parse(text); err == nil && u.Host != "" {
+				hosts += " " + clip(u.Host)
+			}
+		}
+	}
+	fault := &upstream.Fault{
+		Server: c.server.Name, Text: "the user must first agree on a page of the server",
+		Hint: "This host cannot show it: ask the user to go there another way, then call again.", Retryable: true,
+	}
+	if hosts != "" {
+		fault.Text += " at" + hosts
+	}
+	return upstream.AuthorizationError{Fault: fault}
 }
 
 // refusedBy is an error of the server that only weir could have done something
@@ -182,16 +281,42 @@ func (c *call) refusedBy(m *jsonrpc.Message) error {
 		text = "no reason given"
 	}
 	return upstream.ProtocolError{Fault: &upstream.Fault{
-		Server: c.route.Server, Text: "the server refused the call: " + text,
+		Server: c.server.Name, Text: "the server refused the call: " + text,
 	}}
 }
 
 // unsuitable is a result that the host's era has no word for.
 func (c *call) unsuitable() error {
+	return c.unfinished("the server asks for something that this host cannot give")
+}
+
+func (c *call) unfinished(text string) error {
 	return upstream.ProtocolError{Fault: &upstream.Fault{
-		Server: c.route.Server, Text: "the server asks for something that this host cannot give",
+		Server: c.server.Name, Text: text,
 		Hint: "The call is not finished and will not be.", MaybeExecuted: true,
 	}}
+}
+
+// Why a call between the eras did not come to its end.
+var (
+	errAsksForEver   = errors.New("the server asks without end")
+	errAsksNothing   = errors.New("the server asks for more input and does not say which")
+	errAsksWrongly   = errors.New("the server asks in a way that cannot be understood")
+	errUndeclared    = errors.New("the server asks for what this host cannot give")
+	errHostRefused   = errors.New("the host has refused to answer the server")
+	errNoTask        = errors.New("the server tells of a task and not which")
+	errTaskCancelled = errors.New("the server has cancelled the task")
+)
+
+// unsettled is the failure of a call that ended between the eras.
+func (c *call) unsettled(err error) error {
+	if _, told := errors.AsType[upstream.Failure](err); told {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return c.unfinished("it took too long to answer the server's questions")
+	}
+	return c.unfinished(err.Error())
 }
 
 // publicReason is what a host may know of an error of an upstream.

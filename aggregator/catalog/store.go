@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -184,4 +185,18 @@ func (s *Store) path(key Key) string {
 	mac.Write([]byte{0})
 	mac.Write(key.Identity)
 	return filepath.Join(s.dir, hex.EncodeToString(mac.Sum(nil))+listsExt)
+}
+
+// Secret returns 32 bytes that are the same in every weir of this user that has
+// this Store, and different for each label. Without a key on disk they are
+// random.
+func (s *Store) Secret(label string) []byte {
+	if s.key == nil {
+		secret := make([]byte, sha256.Size)
+		_, _ = rand.Read(secret) // never fails
+		return secret
+	}
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte("secret of " + label))
+	return mac.Sum(nil)
 }

@@ -1,0 +1,213 @@
+package aggregator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// This file is the path of a request that one server is to answer: found by
+// what it names, sent with the server's own name for that, answered raw.
+
+// An operation is a method whose requests each go to one server.
+type operation struct {
+	method  string
+	kind    string        // of what is named: "tool", "prompt", "resource", "task"
+	member  string        // of params that names it
+	asks    bool          // the server may ask the host before it answers (2026-07-28, multi round-trip requests)
+	timeout time.Duration // as upstream.Call has it
+
+	// subject reads what the request is about.
+	subject func(params []jsonrpc.Member) (string, *refusal)
+
+	// find finds who has it, for this host; or why it may not go on.
+	find func(s *session, subject string, modern bool) (target, *refusal)
+}
+
+// A target is what a request is about, at the server that has it.
+type target struct {
+	server *server
+	name   string         // what the server calls it
+	value  []byte         // raw: what the member of params that names it becomes; nil leaves it
+	tool   *catalog.Route // of tools/call
+}
+
+// forward takes a request as far as it goes without waiting.
+func (s *session) forward(r *request, op *operation) {
+	if s.resume(r, op) {
+		return
+	}
+	subject, refused := op.subject(r.params)
+	if refused != nil {
+		s.refuseWith(&s.batch, r.id, refused)
+		return
+	}
+	if op == toolCall && s.callOwnTool(r, subject) {
+		return
+	}
+	t, refused := op.find(s, subject, r.modern)
+	switch {
+	case refused != nil && refused.unknown && !s.a.listsAreIn():
+		s.forwardLater(r, op, subject)
+	case refused != nil:
+		s.refuseWith(&s.batch, r.id, refused)
+	default:
+		if c := s.begin(r, op); c != nil {
+			c.bind(t, r.params, r.meta)
+			c.do(&s.batch)
+		}
+	}
+}
+
+// forwardLater forwards what nobody has listed yet, when the first lists are
+// in.
+func (s *session) forwardLater(r *request, op *operation, subject string) {
+	params := cloneMembers(r.params)
+	s.whenListed(r, op, func(c *call) {
+		t, refused := op.find(s, subject, c.modern)
+		if refused != nil {
+			if c.end() {
+				s.refuseWith(nil, c.id, refused)
+			}
+			return
+		}
+		meta, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(params, "_meta")) // it was parsed before
+		if c.bind(t, params, meta) {
+			c.do(nil)
+		}
+	})
+}
+
+func cloneMembers(members []jsonrpc.Member) []jsonrpc.Member {
+	out := make([]jsonrpc.Member, len(members))
+	for i, m := range members {
+		out[i] = jsonrpc.Member{Key: slices.Clone(m.Key), Name: slices.Clone(m.Name), Value: slices.Clone(m.Value)}
+	}
+	return out
+}
+
+// whenListed handles a request on a goroutine of its own when the first lists
+// are in. It can be cancelled until then.
+func (s *session) whenListed(r *request, op *operation, then func(*call)) {
+	c := s.begin(r, op)
+	if c == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	s.mu.Lock()
+	c.cancel = cancel
+	s.mu.Unlock()
+	s.behind.Go(func() {
+		defer cancel()
+		if s.a.firstLists(ctx) {
+			then(c)
+		}
+	})
+}
+
+// bind makes the request work for its target. What was judged is what is sent:
+// the members of params as they were read, with the server's own name in place.
+// It reports false if the request has ended.
+func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
+	meta = c.s.withLevel(meta, c.modern)
+	k := c.keptFor(t, params, meta)
+	switch {
+	case k != nil:
+		params, meta = k.params, k.meta
+	case t.value != nil:
+		c.op.replace(params, t.value)
+	}
+	if c.level != noLevel {
+		t.server.logFor(c.level)
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.server, c.name, c.kept, c.cancel = t.server, t.name, k, nil
+	c.first.Method, c.first.Params, c.first.Meta, c.first.Sink = c.op.method, params, meta, c
+	c.first.Name, c.first.Progress, c.first.Timeout = t.name, c.token != nil, c.op.timeout
+	if c.modern {
+		c.first.Resumes = resumes(params)
+	} else {
+		c.first.Capabilities = c.s.declared.Load().raw
+	}
+	if t.tool != nil {
+		c.first.Definition = t.tool.Item.Raw()
+	}
+	c.work = &c.first
+	return c.s.calls[c.key] == c
+}
+
+// resumes reports whether params go on with a request that a server has answered
+// with a question.
+func resumes(params []jsonrpc.Member) bool {
+	for i := range params {
+		if key := string(params[i].Key); key == "inputResponses" || key == "requestState" {
+			return true
+		}
+	}
+	return false
+}
+
+// do gives the work to the server.
+func (c *call) do(b *jsonrpc.Batch) { c.server.up.Do(b, &c.first) }
+
+// answer writes the outcome of a call for the host. It is out of the table.
+func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {
+	c.log(a)
+	switch {
+	case a.Err != nil:
+		c.fail(b, a.Err)
+	case a.Message.Kind == jsonrpc.Failure:
+		c.passError(b, a.Message)
+	default:
+		c.passResult(b, a)
+	}
+}
+
+// pass writes the upstream's message with the host's id, and with edits that lie
+// within payload, a member of it. All other bytes stay as they are.
+func (c *call) pass(b *jsonrpc.Batch, m *jsonrpc.Message, payload []byte, edits []jsonrpc.Edit) {
+	before, after := jsonrpc.Cut(m.Raw, m.ID)
+	if len(edits) == 0 {
+		c.s.write(b, before, c.id, after)
+		return
+	}
+	id := jsonrpc.Edit{At: m.ID, With: c.id}
+	if beforePayload, _ := jsonrpc.Cut(m.Raw, payload); len(before) < len(beforePayload) {
+		edits = slices.Insert(edits, 0, id)
+	} else {
+		edits = append(edits, id)
+	}
+	c.s.write(b, pieces(m.Raw, edits)...)
+}
+
+// pieces is jsonrpc.Splice without the copy.
+func pieces(raw []byte, edits []jsonrpc.Edit) [][]byte {
+	out := make([][]byte, 0, 2*len(edits)+1)
+	for _, e := range edits {
+		before, after := jsonrpc.Cut(raw, e.At)
+		out = append(out, before, e.With)
+		raw = after
+	}
+	return append(out, raw)
+}
+
+// log tells of a call that has ended, where anybody wants to know.
+func (c *call) log(a upstream.Answer) {
+	if c.begun.IsZero() {
+		return
+	}
+	outcome := "ok"
+	switch {
+	case a.Err != nil:
+		outcome = "failed"
+	case a.Message.Kind == jsonrpc.Failure:
+		outcome = "error"
+	}
+	c.s.a.log.Debug().Err(a.Err).Str("upstream", c.server.Name).Str(c.op.kind, c.name).
+		Dur("took", time.Since(c.begun)).Str("outcome", outcome).Msg(c.op.method)
+}

@@ -1,0 +1,149 @@
+package aggregator
+
+import (
+	"slices"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// The operations, and where each finds its server. What is denied does not
+// exist: it is answered like what nobody has.
+var (
+	toolCall = &operation{
+		method: "tools/call", kind: "tool", member: "name", asks: true,
+		subject: named("tools/call", "name"), find: (*session).findTool,
+	}
+	promptGet = &operation{
+		method: "prompts/get", kind: "prompt", member: "name", asks: true,
+		subject: named("prompts/get", "name"), find: (*session).findPrompt,
+	}
+	resourceRead = &operation{
+		method: "resources/read", kind: "resource", member: "uri", asks: true,
+		subject: named("resources/read", "uri"), find: (*session).findResource,
+	}
+	completion = &operation{
+		method: "completion/complete", kind: "prompt", member: "ref",
+		subject: completed, find: (*session).findCompleted,
+	}
+)
+
+// forwarding is the method of an operation.
+func forwarding(op *operation) method {
+	return func(s *session, r *request) { s.forward(r, op) }
+}
+
+// named reads a subject that is a string.
+func named(method, member string) func([]jsonrpc.Member) (string, *refusal) {
+	refused := &refusal{code: codeInvalidParams, message: "Invalid params: " + method + " needs the string " + member}
+	return func(params []jsonrpc.Member) (string, *refusal) {
+		subject, err := jsonrpc.String(jsonrpc.Find(params, member))
+		if err != nil {
+			return "", refused
+		}
+		return subject, nil
+	}
+}
+
+// completed reads the raw reference of a completion.
+func completed(params []jsonrpc.Member) (string, *refusal) {
+	ref := jsonrpc.Find(params, "ref")
+	if len(ref) == 0 || ref[0] != '{' {
+		return "", &refusal{code: codeInvalidParams, message: "Invalid params: completion/complete needs the object ref"}
+	}
+	return string(ref), nil
+}
+
+// replace puts value in place of what names the subject.
+func (op *operation) replace(params []jsonrpc.Member, value []byte) {
+	for i := range params {
+		if string(params[i].Key) == op.member {
+			params[i].Value = value
+		}
+	}
+}
+
+func (s *session) findTool(name string, modern bool) (target, *refusal) {
+	route := s.a.resolve(name)
+	verdict := s.a.verdict(route)
+	switch {
+	case !verdict.Listed():
+		return target{}, unknownTool(name)
+	case !verdict.Callable():
+		s.a.log.Info().Str("upstream", route.Server).Str("tool", route.Item.Name()).
+			Stringer("rule", verdict.Pos).Msg("call refused by policy")
+		return target{}, &refusal{result: s.a.deniedResult(route, verdict, modern)}
+	}
+	return target{
+		server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName(), tool: route,
+	}, nil
+}
+
+func (s *session) findPrompt(name string, _ bool) (target, *refusal) {
+	route := s.a.resolvePrompt(name)
+	if route == nil {
+		return target{}, unknownPrompt(name)
+	}
+	return target{server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}, nil
+}
+
+func (s *session) findResource(uri string, modern bool) (target, *refusal) {
+	server, original := s.a.resolveResource(uri)
+	if server == nil {
+		return target{}, unknownResource(uri, modern)
+	}
+	t := target{server: server, name: original}
+	if original != uri {
+		t.value = jsonrpc.AppendString(nil, original)
+	}
+	return t, nil
+}
+
+// findCompleted finds the server of a prompt or of a resource template, and
+// writes the reference as it knows it (2025-11-25, completion).
+func (s *session) findCompleted(ref string, modern bool) (target, *refusal) {
+	members, err := jsonrpc.ParseObject(nil, []byte(ref))
+	if why := ambiguous(members, paramsMembers); err != nil || why != "" {
+		return target{}, &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in ref"}
+	}
+	member, find := "name", (*session).findPrompt
+	if kind, err := jsonrpc.String(jsonrpc.Find(members, "type")); err == nil && kind == "ref/resource" {
+		member, find = "uri", (*session).findTemplate
+	}
+	subject, err := jsonrpc.String(jsonrpc.Find(members, member))
+	if err != nil {
+		return target{}, &refusal{code: codeInvalidParams, message: "Invalid params: ref needs the string " + member}
+	}
+	t, refused := find(s, subject, modern)
+	if refused == nil && t.value != nil {
+		t.value = rewritten(members, member, t.value)
+	}
+	return t, refused
+}
+
+// findTemplate finds what a reference names: a template as it is listed, or a
+// URI.
+func (s *session) findTemplate(uri string, modern bool) (target, *refusal) {
+	route := s.a.resolveTemplate(uri)
+	if route == nil {
+		return s.findResource(uri, modern)
+	}
+	return target{server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}, nil
+}
+
+// rewritten is an object of the members with another value for one of them; a
+// nil value leaves it out.
+func rewritten(members []jsonrpc.Member, key string, value []byte) []byte {
+	return jsonrpc.AppendObject(nil, rewrittenMembers(members, key, value))
+}
+
+// rewrittenMembers is the members with another value for one of them, of which
+// nil leaves it out when they are written.
+func rewrittenMembers(members []jsonrpc.Member, key string, value []byte) []jsonrpc.Member {
+	members = slices.Clone(members)
+	for i := range members {
+		if string(members[i].Key) == key {
+			members[i].Value = value
+		}
+	}
+	return members
+}
