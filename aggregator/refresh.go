@@ -298,7 +298,7 @@ func (s *server) take(list upstream.List, err error) *catalog.Lists {
 func (s *server) items(raw [][]byte) []catalog.Item {
 	items := make([]catalog.Item, 0, len(raw))
 	for _, r := range raw {
-		item, err := catalog.ParseItem(r)
+		item, err := catalog.ParseItem(catalog.Tools, r)
 		if err != nil {
 			s.a.log.Warn().Err(err).Str("upstream", s.Name).Msg("tool left out")
 			continue

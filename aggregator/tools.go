@@ -37,7 +37,7 @@ func (s *session) replyTools(b *jsonrpc.Batch, id []byte, modern bool) {
 		s.write(b, replyHead(id), []byte("{"), v.tools, []byte("}}"))
 		return
 	}
-	ttl, _ := v.snapshot.ToolsHints(time.Now())
+	ttl, _ := v.snapshot.Hints(catalog.Tools, time.Now())
 	tail := append([]byte(`,"resultType":"complete","ttlMs":`), strconv.FormatInt(ttl.Milliseconds(), 10)...)
 	tail = s.a.appendServerMeta(append(tail, `,"cacheScope":"private",`...))
 	s.write(b, replyHead(id), []byte("{"), v.tools, tail, []byte("}}"))

@@ -46,12 +46,12 @@ func sameText(a error) func(error) bool {
 // servers'.
 func (a *Aggregator) look(snapshot *catalog.Snapshot) *view {
 	v := &view{snapshot: snapshot}
-	for _, route := range snapshot.Tools() {
+	for _, route := range snapshot.Routes(catalog.Tools) {
 		if a.listed(route) {
 			v.routes = append(v.routes, route)
 		}
 	}
-	v.tools = catalog.AppendTools(nil, v.routes)
+	v.tools = catalog.AppendList(nil, catalog.Tools, v.routes, (*catalog.Route).AppendDefinition)
 	if a.ownTools().Listed() {
 		v.tools = appendOwnTools(v.tools, len(v.routes) == 0)
 	}
@@ -68,9 +68,8 @@ func (a *Aggregator) listed(route *catalog.Route) bool { return a.judge(route).L
 // claimsTools reports whether hosts are told of tools: while any server has not
 // been listed it may have some.
 func (a *Aggregator) claimsTools() bool {
-	snapshot := a.view.Load().snapshot
-	has, _ := snapshot.ToolsServed()
-	return has || !snapshot.Whole() || a.ownTools().Listed()
+	claims := a.view.Load().snapshot.Claims(func(string) bool { return true })
+	return claims.Tools || a.ownTools().Listed()
 }
 
 // firstLists waits until the first lists are in, or were waited for long

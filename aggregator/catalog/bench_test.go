@@ -85,14 +85,14 @@ func BenchmarkMerge(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		var list []byte
 		for b.Loop() {
-			list = AppendTools(list[:0], snapshot.Tools())
+			list = AppendList(list[:0], Tools, snapshot.Routes(Tools), (*Route).AppendDefinition)
 		}
 		b.SetBytes(int64(len(list)))
 	})
 	b.Run("same", func(b *testing.B) {
 		other := Merge(namespace.Rules{}, servers)
 		for b.Loop() {
-			if !Same(snapshot.Tools(), other.Tools()) {
+			if !Same(snapshot.Routes(Tools), other.Routes(Tools)) {
 				b.Fatal("got different lists, want the same")
 			}
 		}

@@ -35,7 +35,7 @@ func permitAll(*Route) bool { return true }
 
 func item(tb testing.TB, raw string) Item {
 	tb.Helper()
-	i, err := ParseItem([]byte(raw))
+	i, err := ParseItem(Tools, []byte(raw))
 	if err != nil {
 		tb.Fatalf("parsing %s: %v", raw, err)
 	}

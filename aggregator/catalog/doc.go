@@ -8,13 +8,19 @@
 // # Design
 //
 // A definition is raw bytes from the upstream to the host. The only thing known
-// of it is its name and where that stands, found once, when [ParseItem] takes
-// the definition over. Everything else passes to the byte; the exposed name is
-// put in its place while a list is written, so that there is no second copy of
-// any definition.
+// of it is its name and where that stands (of a resource, its URI), and a few
+// traits of tools, found once, when [ParseItem] takes the definition over.
+// Everything else passes to the byte; the exposed name is put in its place while
+// a list is written, so that there is no second copy of any definition.
 //
 // A [Snapshot] is immutable and made anew when an input changed. Names come from
-// package namespace, by table.
+// package namespace, by table. Resources keep their URIs, so the way from a URI
+// to its server is a search: the lists, then the templates (places.go).
+//
+// Templates are matched by a matcher of our own. What servers match their
+// templates with takes values that RFC 6570 would have escaped, so one that is
+// exact would miss what the server means; and its time must be bounded whatever a
+// server calls a template.
 //
 // The [Store] keeps one file per server, with a variant of its lists for each
 // sort of host (era and declared capabilities): some servers list more to a host

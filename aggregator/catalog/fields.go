@@ -97,9 +97,12 @@ func (p *pieces) items(count, size int64) ([]Item, error) {
 	if count < 0 || count > int64(len(index)) {
 		return nil, errLengths
 	}
+	if count == 0 {
+		return nil, nil
+	}
 	items := make([]Item, 0, count)
 	for range count {
-		var numbers [3]uint64
+		var numbers [4]uint64
 		for i := range numbers {
 			n, width := binary.Uvarint(index)
 			if width <= 0 || n > maxFile {
@@ -107,7 +110,7 @@ func (p *pieces) items(count, size int64) ([]Item, error) {
 			}
 			numbers[i], index = n, index[width:]
 		}
-		item, err := itemAt(p.next(int64(numbers[0])), int(numbers[1]), int(numbers[2]))
+		item, err := itemAt(p.next(int64(numbers[0])), int(numbers[1]), int(numbers[2]), traits(numbers[3]))
 		if err != nil {
 			return nil, err
 		}

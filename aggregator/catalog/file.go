@@ -16,16 +16,18 @@ import (
 // The file of a server is a first line, and then one section after another, the
 // most recently listed first:
 //
-//	weir lists 1 89abcdef                      format, CRC-32C of all that follows
+//	weir lists 2 89abcdef                      format, CRC-32C of all that follows
 //	{"modern":true,…,"size":4711}              a section: one line of JSON,
 //	{"name":"x","version":"1.0"}               and 4711 bytes of pieces, each with
 //	…                                          a newline behind it: JSON of the
 //	{"name":"echo",…}                          server's, and indexes of items
 //
 // The line says how long the pieces are, but for the items, of which the index
-// does: three uvarints each, its length, where its name begins and where it ends.
+// does: four uvarints each, its length, where its name begins and where it ends,
+// and its traits.
 const (
-	magic       = "weir lists 1 "
+	format      = "weir lists "
+	magic       = format + "2 "
 	checksumLen = 8
 	firstLine   = len(magic) + checksumLen + 1
 )
@@ -36,7 +38,10 @@ const (
 )
 
 // ErrDamaged is in every error about a stored file that cannot be used.
-var ErrDamaged = errors.New("stored lists are damaged or of another version")
+var ErrDamaged = errors.New("stored lists are damaged")
+
+// errFormat is the error for the file of another version of weir.
+var errFormat = fmt.Errorf("%w: another format", ErrDamaged)
 
 // A section is one variant in a file. raw is all of it, ready to be written
 // again; members and body are what it is made of.
@@ -70,6 +75,9 @@ func encodeFile(sections []section) []byte {
 
 // decodeFile takes a file apart. The sections alias it.
 func decodeFile(file []byte) ([]section, error) {
+	if bytes.HasPrefix(file, []byte(format)) && !bytes.HasPrefix(file, []byte(magic)) {
+		return nil, errFormat
+	}
 	if len(file) < firstLine || string(file[:len(magic)]) != magic || file[firstLine-1] != '\n' {
 		return nil, fmt.Errorf("%w: unknown first line", ErrDamaged)
 	}
@@ -124,11 +132,15 @@ func decodeSection(text []byte) (section, error) {
 
 // encodeSection makes a section of lists.
 func encodeSection(v Variant, l *Lists) section {
-	tools := appendIndex(nil, l.Tools.Items)
 	body := appendPiece(nil, l.ServerInfo)
 	body = appendPiece(body, l.Capabilities)
-	body = appendPiece(body, tools)
-	body = appendItems(body, l.Tools.Items)
+	var indexes [Kinds]int64 // their lengths
+	for k := range Kind(Kinds) {
+		items := l.Of(k).Items
+		index := appendIndex(nil, items)
+		indexes[k] = len64(index)
+		body = appendItems(appendPiece(body, index), items)
+	}
 
 	line := append(make([]byte, 0, 512+len(l.Instructions)), '{')
 	line = appendFlag(line, "modern", v.Modern)
@@ -142,7 +154,9 @@ func encodeSection(v Variant, l *Lists) section {
 	line = appendNumber(line, "failureAt", millis(l.Failure.At))
 	line = appendNumber(line, "serverInfo", len64(l.ServerInfo))
 	line = appendNumber(line, "serverCapabilities", len64(l.Capabilities))
-	line = appendList(line, "tools", &l.Tools, len64(tools))
+	for k := range Kind(Kinds) {
+		line = appendList(line, kinds[k].list, l.Of(k), indexes[k])
+	}
 	line = appendNumber(line, "size", len64(body))
 	line[len(line)-1] = '}' // in place of the last comma
 	line = append(line, '\n')
@@ -168,6 +182,7 @@ func appendIndex(dst []byte, items []Item) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(item.raw)))
 		dst = binary.AppendUvarint(dst, uint64(item.nameAt))
 		dst = binary.AppendUvarint(dst, uint64(item.nameEnd))
+		dst = binary.AppendUvarint(dst, uint64(item.traits))
 	}
 	return dst
 }
@@ -203,7 +218,9 @@ func (s *section) lists() (*Lists, error) {
 		},
 		ServerInfo:   rest.next(f.number("serverInfo")),
 		Capabilities: rest.next(f.number("serverCapabilities")),
-		Tools:        f.list("tools", &rest),
+	}
+	for k := range Kind(Kinds) {
+		*l.Of(k) = f.list(kinds[k].list, &rest)
 	}
 	if err := cmp.Or(f.err, rest.err); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)

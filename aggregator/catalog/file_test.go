@@ -97,8 +97,8 @@ func FuzzDecodeFile(f *testing.F) {
 				continue
 			}
 			s := Merge(namespace.Rules{}, []Server{{Server: namespace.Server{Name: "x", Prefix: "x"}, Lists: lists}})
-			AppendTools(nil, s.Tools())
-			s.ToolsHints(noon)
+			AppendList(nil, Tools, s.Routes(Tools), (*Route).AppendDefinition)
+			s.Hints(Tools, noon)
 		}
 		if again, err := decodeFile(encodeFile(sections)); err != nil || len(again) != min(len(sections), maxVariants) {
 			t.Errorf("written again: got %d sections, %v, want %d", len(again), err, len(sections))
@@ -108,10 +108,10 @@ func FuzzDecodeFile(f *testing.F) {
 
 // FuzzFileRoundTrip writes whatever a server may say and reads it again.
 func FuzzFileRoundTrip(f *testing.F) {
-	f.Add("instructions", "scope", `{"name":"a"}`, `{"tools":{}}`, int64(1000), true)
+	f.Add("instructions", "scope", `{"name":"a","outputSchema":1}`, `{"tools":{}}`, int64(1000), true)
 	f.Add("\x00\n\"", "", "\t{\n\"x\":[1e400],\"name\":\"\\ud83d\\n\"}\r\n", "null", int64(0), false)
 	f.Fuzz(func(t *testing.T, instructions, scope, raw, capabilities string, ttl int64, hinted bool) {
-		tool, err := ParseItem([]byte(raw))
+		tool, err := ParseItem(Tools, []byte(raw))
 		if err != nil || !utf8.ValidString(instructions) || !utf8.ValidString(scope) {
 			return
 		}
@@ -125,6 +125,8 @@ func FuzzFileRoundTrip(f *testing.F) {
 				Hinted:  hinted,
 				Scope:   scope,
 			},
+			Prompts:   List{Items: []Item{tool}, Fetched: noon.Add(time.Hour)},
+			Templates: List{Fetched: noon, Hinted: hinted},
 		}
 		sections, err := decodeFile(encodeFile([]section{encodeSection(modern, want)}))
 		if err != nil {

@@ -18,15 +18,26 @@ type Lists struct {
 	Capabilities []byte // raw JSON; nil if the server told none
 	Instructions string
 
-	Tools List
+	Tools     List
+	Prompts   List
+	Resources List
+	Templates List
 
-	// Failure is the last try, if it failed. The lists beside it are then those
-	// of an earlier success, if there was one.
+	// Failure is the last try, if it failed, for all kinds or for one. The lists
+	// that it did not bring are then those of an earlier success, if there was
+	// one.
 	Failure Failure
 }
 
-// Known reports whether the server has ever told its lists.
-func (l *Lists) Known() bool { return !l.Tools.Fetched.IsZero() }
+// Known reports whether the server has ever told a list.
+func (l *Lists) Known() bool {
+	for k := range Kind(Kinds) {
+		if !l.Of(k).Fetched.IsZero() {
+			return true
+		}
+	}
+	return false
+}
 
 // A List is the items of one kind, all pages.
 type List struct {
@@ -62,9 +73,12 @@ type Item struct {
 
 	// Where the name stands in raw, quotes included.
 	nameAt, nameEnd uint32
+
+	traits traits
 }
 
-// Name is what the server calls the item, unescaped.
+// Name is what the server calls the item, unescaped: the name of a tool or
+// prompt, the URI of a resource, the template of a resource template.
 func (i Item) Name() string { return i.name }
 
 // RawName is the name as the server wrote it, quotes included. It must not be
@@ -79,8 +93,9 @@ const maxItem = 1 << 30
 
 // ParseItem takes over a definition, which must not change any more. The error
 // says why it is of no use: it is no JSON object, or not exactly one member of
-// it is called "name", or that is no string.
-func ParseItem(raw []byte) (Item, error) {
+// it names it ("name", "uri" or "uriTemplate", by its kind), or that is no
+// string.
+func ParseItem(kind Kind, raw []byte) (Item, error) {
 	if len(raw) > maxItem {
 		return Item{}, fmt.Errorf("item has %d bytes, more than %d", len(raw), maxItem)
 	}
@@ -89,16 +104,20 @@ func ParseItem(raw []byte) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("reading an item: %w", err)
 	}
-	value, err := onlyMember(members, "name")
+	value, err := onlyMember(members, kinds[kind].key)
 	if err != nil {
 		return Item{}, err
 	}
 	name, err := jsonrpc.String(value)
 	if err != nil {
-		return Item{}, fmt.Errorf("reading the name of an item: %w", err)
+		return Item{}, fmt.Errorf("reading the %s of an item: %w", kinds[kind].key, err)
 	}
 	before, after := jsonrpc.Cut(raw, value)
-	return Item{name: name, raw: raw, nameAt: uint32(len(before)), nameEnd: uint32(len(raw) - len(after))}, nil
+	item := Item{name: name, raw: raw, nameAt: uint32(len(before)), nameEnd: uint32(len(raw) - len(after))}
+	if kind == Tools {
+		item.traits = traitsOf(members)
+	}
+	return item, nil
 }
 
 // onlyMember returns the value of the one member called key. Two would be read
@@ -123,7 +142,7 @@ var errNameSpan = errors.New("no name where one should stand")
 
 // itemAt is ParseItem for a definition that was parsed before, whose name is
 // known to stand between nameAt and nameEnd. Only the name is looked at.
-func itemAt(raw []byte, nameAt, nameEnd int) (Item, error) {
+func itemAt(raw []byte, nameAt, nameEnd int, traits traits) (Item, error) {
 	if nameAt < 0 || nameEnd < nameAt || nameEnd > len(raw) {
 		return Item{}, errNameSpan
 	}
@@ -135,5 +154,5 @@ func itemAt(raw []byte, nameAt, nameEnd int) (Item, error) {
 	if err != nil {
 		return Item{}, errNameSpan
 	}
-	return Item{name: name, raw: raw, nameAt: uint32(nameAt), nameEnd: uint32(nameEnd)}, nil
+	return Item{name: name, raw: raw, nameAt: uint32(nameAt), nameEnd: uint32(nameEnd), traits: traits}, nil
 }

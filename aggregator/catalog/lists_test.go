@@ -30,7 +30,7 @@ func TestParseItem(t *testing.T) {
 		{raw: ``, err: "want an object"},
 	}
 	for _, test := range tests {
-		got, err := ParseItem([]byte(test.raw))
+		got, err := ParseItem(Tools, []byte(test.raw))
 		if test.err != "" {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%s: got error %v, want one with %q", test.raw, err, test.err)
@@ -43,6 +43,18 @@ func TestParseItem(t *testing.T) {
 	}
 }
 
+func TestParseItemOfEachKind(t *testing.T) {
+	const raw = `{"name":"a","uri":"b","uriTemplate":"c"}`
+	for k, want := range map[Kind]string{Tools: "a", Prompts: "a", Resources: "b", Templates: "c"} {
+		if got, err := ParseItem(k, []byte(raw)); err != nil || got.Name() != want {
+			t.Errorf("%s: got name %q, error %v, want name %q", k, got.Name(), err, want)
+		}
+		if _, err := ParseItem(k, []byte(`{"title":"x"}`)); err == nil {
+			t.Errorf("%s: got no error for one without a name", k)
+		}
+	}
+}
+
 // FuzzParseItem: a definition that was taken over reaches the host with another
 // name, and not one other byte changed.
 func FuzzParseItem(f *testing.F) {
@@ -50,13 +62,13 @@ func FuzzParseItem(f *testing.F) {
 	f.Add("{\"x\":{\"name\":\"y\"},\n\"n\\u0061me\" :\t\"a\\\"b\" ,\"z\":1e99}", "")
 	f.Add(`{"name":"a","NAME":"b","description":"name"}`, `"`)
 	f.Fuzz(func(t *testing.T, raw, exposed string) {
-		before, err := ParseItem([]byte(raw))
+		before, err := ParseItem(Tools, []byte(raw))
 		if err != nil {
 			return
 		}
 		// Names that hosts see are legal; quoting must hold with any.
 		definition := (&Route{Exposed: exposed, Item: before}).AppendDefinition(nil)
-		after, err := ParseItem(definition)
+		after, err := ParseItem(Tools, definition)
 		if err != nil {
 			t.Fatalf("%s became %s: %v", raw, definition, err)
 		}

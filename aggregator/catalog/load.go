@@ -46,7 +46,7 @@ func (s *Store) LoadAll(keys []Key, v Variant, now time.Time) []Found {
 
 func (s *Store) load(key Key, v Variant, now time.Time) Found {
 	sections, err := s.read(s.path(key), now)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errFormat) {
 		return Found{}
 	}
 	if err != nil {

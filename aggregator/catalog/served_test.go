@@ -7,7 +7,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/namespace"
 )
 
-func TestToolsHints(t *testing.T) {
+func TestHints(t *testing.T) {
 	const announcing = `{"tools":{"listChanged":true}}`
 	hinted := func(ttl time.Duration, scope string) *Lists {
 		l := listsOf(t, "read")
@@ -41,36 +41,9 @@ func TestToolsHints(t *testing.T) {
 		{"never answered", []*Lists{{Failure: Failure{Kind: "timeout"}}, hinted(time.Hour, ScopePublic)}, 0, 0, ScopePublic},
 	}
 	for _, test := range tests {
-		ttl, scope := mergeLists(test.lists...).ToolsHints(noon.Add(test.after))
+		ttl, scope := mergeLists(test.lists...).Hints(Tools, noon.Add(test.after))
 		if ttl != test.ttl || scope != test.scope {
 			t.Errorf("%s: got %v %s, want %v %s", test.name, ttl, scope, test.ttl, test.scope)
-		}
-	}
-}
-
-func TestToolsServed(t *testing.T) {
-	offering := func(capabilities string) *Lists {
-		return &Lists{Capabilities: []byte(capabilities), Tools: List{Fetched: noon}}
-	}
-	tests := []struct {
-		name                  string
-		lists                 []*Lists
-		has, announces, whole bool
-	}{
-		{"no server", nil, false, false, true},
-		{"tools", []*Lists{offering(`{"tools":{}}`)}, true, false, true},
-		{"one announces", []*Lists{offering(`{"tools":{}}`), offering(`{"tools":{"listChanged":true}}`)}, true, true, true},
-		{"prompts only", []*Lists{offering(`{"prompts":{"listChanged":true}}`)}, false, false, true},
-		{"other case", []*Lists{offering(`{"Tools":{"listChanged":true}}`)}, false, false, true},
-		{"no object", []*Lists{offering(`{"tools":true}`), offering(`[]`), offering(``)}, false, false, true},
-		{"one not asked", []*Lists{offering(`{"tools":{}}`), nil}, true, false, false},
-		{"one only failed", []*Lists{{Failure: Failure{Kind: "timeout"}}}, false, false, false},
-	}
-	for _, test := range tests {
-		s := mergeLists(test.lists...)
-		has, announces := s.ToolsServed()
-		if has != test.has || announces != test.announces || s.Whole() != test.whole {
-			t.Errorf("%s: got %v, %v, whole %v, want %v, %v, %v", test.name, has, announces, s.Whole(), test.has, test.announces, test.whole)
 		}
 	}
 }

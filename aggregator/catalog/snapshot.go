@@ -1,9 +1,7 @@
 package catalog
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -24,147 +22,158 @@ type Server struct {
 // concurrent use.
 type Snapshot struct {
 	// Warnings are what the servers' owner should know of: names that stand
-	// twice, or had to make way.
+	// twice, or had to make way. They are not more than a log can bear.
 	Warnings []error
 
-	tools  []*Route
-	routes []Route // by item of names, those without a name included
-	names  *namespace.Table
-	served toolsServed
+	rules   namespace.Rules
+	servers []Server
+	routes  [Kinds][]*Route // those that are exposed
+	tools   named
+	prompts named
+	places  places
+	served  [Kinds]served
+	unsaid  int // further warnings
 }
 
 // A Route leads from an exposed name to the definition behind it. It is immutable.
 type Route struct {
-	Exposed string
+	Kind    Kind
+	Exposed string // the name; the URI of a resource, the template of a template
 	Server  string // its configured name
 	Item    Item   // the definition, as the server sent it
 
-	server int // its place among the servers
+	server int            // its place among the servers
+	pages  []jsonrpc.Edit // of the pages of a tool that stand under other URIs, in their order
+}
+
+// named are the items of a kind that goes by names.
+type named struct {
+	routes []Route // by item of the table, those without a name included
+	table  *namespace.Table
 }
 
 // Merge makes the view of servers, which stand in the order of the
-// configuration. It keeps their Lists and aliases the definitions.
+// configuration. It keeps them and their Lists, and aliases the definitions.
 func Merge(rules namespace.Rules, servers []Server) *Snapshot {
-	s := &Snapshot{}
-	for i := range servers {
-		s.served.add(servers[i].Lists)
-	}
-	s.route(servers)
-	s.name(rules, servers)
-	s.warn()
-	return s
-}
-
-// route makes the routes of all tools that are taken over, without names.
-func (s *Snapshot) route(servers []Server) {
-	s.routes = make([]Route, 0, countTools(servers))
-	for i := range servers {
-		from := &servers[i]
-		if from.Lists == nil {
-			continue
-		}
-		for _, item := range from.Lists.Tools.Items {
-			if from.Tools == nil || from.Tools(item.name) {
-				s.routes = append(s.routes, Route{Server: from.Name, Item: item, server: i})
-			}
-		}
-	}
-}
-
-func countTools(servers []Server) (n int) {
-	for i := range servers {
-		if servers[i].Lists != nil {
-			n += len(servers[i].Lists.Tools.Items)
-		}
-	}
-	return n
-}
-
-// name gives the routes their names. Those that get none are not exposed.
-func (s *Snapshot) name(rules namespace.Rules, servers []Server) {
+	s := &Snapshot{rules: rules, servers: servers}
 	spaces := make([]namespace.Server, len(servers))
 	for i := range servers {
 		spaces[i] = servers[i].Server
 	}
-	items := make([]namespace.Item, len(s.routes))
-	for i := range s.routes {
-		items[i] = namespace.Item{Server: s.routes[i].server, Original: s.routes[i].Item.name}
+	s.count()
+	s.tools = s.name(Tools, spaces)
+	s.prompts = s.name(Prompts, spaces)
+	s.place(spaces)
+	if s.unsaid > 0 {
+		s.Warnings = append(s.Warnings, fmt.Errorf("%d further names stand twice or had to make way", s.unsaid))
 	}
-	s.names = namespace.Assign(rules, spaces, items)
-	s.tools = make([]*Route, 0, len(s.routes))
-	for i, name := range s.names.Names {
-		s.routes[i].Exposed = name
-		if name != "" {
-			s.tools = append(s.tools, &s.routes[i])
+	return s
+}
+
+// count notes what the servers say of their lists.
+func (s *Snapshot) count() {
+	for i := range s.servers {
+		lists, offer := s.servers[i].Lists, offer{}
+		if lists == nil {
+			lists = &Lists{}
+		} else if lists.Known() {
+			offer = readOffer(lists.Capabilities)
+		}
+		for k := range Kind(Kinds) {
+			s.served[k].add(lists.Of(k), lists.Modern, offer.features[kinds[k].capability])
+		}
+		if offer.features["resources"].has {
+			s.places.sharers = append(s.places.sharers, s.servers[i].Name)
 		}
 	}
 }
 
-func (s *Snapshot) warn() {
-	for i := range s.routes {
-		if route := &s.routes[i]; route.Exposed == "" {
-			s.Warnings = append(s.Warnings, fmt.Errorf("upstream %q lists tool %q more than once: the first one counts",
-				route.Server, route.Item.name))
+// collect makes the routes of all items of a kind that are taken over, without
+// names.
+func (s *Snapshot) collect(k Kind) []Route {
+	n := 0
+	for i := range s.servers {
+		if lists := s.servers[i].Lists; lists != nil {
+			n += len(lists.Of(k).Items)
 		}
 	}
-	for _, c := range s.names.Collisions {
-		kept, moved := &s.routes[c.Kept], &s.routes[c.Moved]
-		s.Warnings = append(s.Warnings, fmt.Errorf("tool %q of upstream %q is exposed as %q: name %q belongs to tool %q of upstream %q",
-			moved.Item.name, moved.Server, moved.Exposed, c.Name, kept.Item.name, kept.Server))
+	routes := make([]Route, 0, n)
+	for i := range s.servers {
+		from := &s.servers[i]
+		if from.Lists == nil {
+			continue
+		}
+		for _, item := range from.Lists.Of(k).Items {
+			if k != Tools || from.Tools == nil || from.Tools(item.name) {
+				routes = append(routes, Route{Kind: k, Server: from.Name, Item: item, server: i})
+			}
+		}
 	}
+	return routes
 }
 
-// Tools returns all tools: in the order of the configuration, and then of the
-// server. The slice must not be changed.
-func (s *Snapshot) Tools() []*Route { return s.tools }
+// name gives the items of a kind their names. Those that get none are not
+// exposed.
+func (s *Snapshot) name(k Kind, spaces []namespace.Server) named {
+	n := named{routes: s.collect(k)}
+	items := make([]namespace.Item, len(n.routes))
+	for i := range n.routes {
+		items[i] = namespace.Item{Server: n.routes[i].server, Original: n.routes[i].Item.name}
+	}
+	n.table = namespace.Assign(s.rules, spaces, items)
+	s.routes[k] = make([]*Route, 0, len(n.routes))
+	for i, name := range n.table.Names {
+		route := &n.routes[i]
+		route.Exposed = name
+		if name == "" {
+			s.warnTwice(route)
+			continue
+		}
+		s.routes[k] = append(s.routes[k], route)
+	}
+	for _, c := range n.table.Collisions {
+		kept, moved := &n.routes[c.Kept], &n.routes[c.Moved]
+		s.warn("%s %q of upstream %q is exposed as %q: name %q belongs to %s %q of upstream %q",
+			k, moved.Item.name, moved.Server, moved.Exposed, c.Name, k, kept.Item.name, kept.Server)
+	}
+	return n
+}
+
+// maxWarnings is how many names are told of one by one.
+const maxWarnings = 100
+
+func (s *Snapshot) warn(format string, args ...any) {
+	if len(s.Warnings) >= maxWarnings {
+		s.unsaid++
+		return
+	}
+	s.Warnings = append(s.Warnings, fmt.Errorf(format, args...))
+}
+
+func (s *Snapshot) warnTwice(r *Route) {
+	s.warn("upstream %q lists %s %q more than once: the first one counts", r.Server, r.Kind, r.Item.name)
+}
+
+// Routes returns all items of a kind that are exposed: in the order of the
+// configuration, and then of the server. The slice must not be changed.
+func (s *Snapshot) Routes(k Kind) []*Route { return s.routes[k] }
 
 // Resolve returns the tool that a call means by name: the one with this exposed
 // name, permitted or not; else the one permitted tool that can be meant, as
 // namespace.Table.Resolve says. nil means that there is none, or several.
 func (s *Snapshot) Resolve(name string, permitted func(*Route) bool) *Route {
-	i, ok := s.names.Resolve(name, func(item int) bool { return permitted(&s.routes[item]) })
+	return s.tools.resolve(name, permitted)
+}
+
+// ResolvePrompt is Resolve for prompts.
+func (s *Snapshot) ResolvePrompt(name string, permitted func(*Route) bool) *Route {
+	return s.prompts.resolve(name, permitted)
+}
+
+func (n *named) resolve(name string, permitted func(*Route) bool) *Route {
+	i, ok := n.table.Resolve(name, func(item int) bool { return permitted(&n.routes[item]) })
 	if !ok {
 		return nil
 	}
-	return &s.routes[i]
-}
-
-// AppendDefinition appends the definition as the host sees it: the server's own,
-// to the byte, but for the name.
-func (r *Route) AppendDefinition(dst []byte) []byte {
-	before, after := r.Item.aroundName()
-	dst = append(dst, before...)
-	dst = jsonrpc.AppendString(dst, r.Exposed)
-	return append(dst, after...)
-}
-
-// aroundName is what stands before and after the name in the definition.
-func (i *Item) aroundName() (before, after []byte) {
-	return i.raw[:i.nameAt], i.raw[i.nameEnd:]
-}
-
-// AppendTools appends the member "tools" of the result of tools/list.
-func AppendTools(dst []byte, tools []*Route) []byte {
-	size := len(`"tools":[]`)
-	for _, r := range tools {
-		size += len(r.Item.raw) + len(r.Exposed) + len(`"",`)
-	}
-	dst = append(slices.Grow(dst, size), `"tools":[`...)
-	for i, r := range tools {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = r.AppendDefinition(dst)
-	}
-	return append(dst, ']')
-}
-
-// Same reports whether a host would see the same definitions in the same order.
-// It costs little where both alias the same lists.
-func Same(a, b []*Route) bool {
-	return slices.EqualFunc(a, b, func(a, b *Route) bool {
-		beforeA, afterA := a.Item.aroundName()
-		beforeB, afterB := b.Item.aroundName()
-		return a.Exposed == b.Exposed && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB)
-	})
+	return &n.routes[i]
 }

@@ -35,7 +35,7 @@ func TestMergeOrdersAndPicks(t *testing.T) {
 		bare,
 	})
 	want := []string{"z__two", "z__one", "b__write", "b__read", "z", "y"}
-	if diff := cmp.Diff(want, exposed(s.Tools())); diff != "" {
+	if diff := cmp.Diff(want, exposed(s.Routes(Tools))); diff != "" {
 		t.Errorf("tools differ (-want +got):\n%s", diff)
 	}
 	if len(s.Warnings) != 0 {
@@ -63,17 +63,17 @@ func TestMergeKeepsDefinitions(t *testing.T) {
 		if i == 1 {
 			at = strings.Index(definitions[i], `"name":"b"`) + len(`"name":`)
 		}
-		name := string(jsonrpc.AppendString(nil, s.Tools()[i].Exposed))
+		name := string(jsonrpc.AppendString(nil, s.Routes(Tools)[i].Exposed))
 		want = append(want, definitions[i][:at]+name+definitions[i][at+len(quoted):])
 	}
-	got := string(AppendTools([]byte("{"), s.Tools()))
+	got := string(AppendList([]byte("{"), Tools, s.Routes(Tools), (*Route).AppendDefinition))
 	if diff := cmp.Diff(`{"tools":[`+strings.Join(want, ",")+"]", got); diff != "" {
 		t.Errorf("list differs (-want +got):\n%s", diff)
 	}
-	if got := s.Tools()[2].Item.Name(); got != "c d" {
+	if got := s.Routes(Tools)[2].Item.Name(); got != "c d" {
 		t.Errorf("got original name %q, want %q", got, "c d")
 	}
-	if got := string(AppendTools(nil, nil)); got != `"tools":[]` {
+	if got := string(AppendList(nil, Tools, nil, (*Route).AppendDefinition)); got != `"tools":[]` {
 		t.Errorf("without tools: got %s, want an empty list", got)
 	}
 }
@@ -86,7 +86,7 @@ func TestMergeSettlesCollisions(t *testing.T) {
 	}
 	s := Merge(namespace.Rules{}, []Server{bare("one", twice), bare("two", listsOf(t, "read"))})
 
-	tools := s.Tools()
+	tools := s.Routes(Tools)
 	if len(tools) != 3 {
 		t.Fatalf("got tools %v, want 3", exposed(tools))
 	}
@@ -153,7 +153,7 @@ func TestSame(t *testing.T) {
 		for i, l := range lists {
 			servers = append(servers, server(string(rune('a'+i)), l))
 		}
-		return Merge(namespace.Rules{}, servers).Tools()
+		return Merge(namespace.Rules{}, servers).Routes(Tools)
 	}
 	changed := listsOf(t, "read")
 	changed.Tools.Items = []Item{item(t, `{"name":"read","inputSchema":{"type":"objecT"}}`)}

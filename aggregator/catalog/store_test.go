@@ -28,7 +28,7 @@ func TestStoreRoundTrip(t *testing.T) {
 		"plain":   listsOf(t, "read", "write"),
 		"unusual": unusual,
 		"nothing to offer": {
-			Version: "2024-11-05", Tools: List{Items: []Item{}, Fetched: noon},
+			Version: "2024-11-05", Tools: List{Fetched: noon},
 		},
 		"failed after a success": func() *Lists {
 			l := listsOf(t, "read")
@@ -36,7 +36,6 @@ func TestStoreRoundTrip(t *testing.T) {
 			return l
 		}(),
 		"only failed": {
-			Tools:   List{Items: []Item{}},
 			Failure: Failure{Kind: "connection", Text: `starting "npx": not found`, At: noon},
 		},
 	}
@@ -234,7 +233,6 @@ func TestStoreReplacesDamagedFiles(t *testing.T) {
 		"half":           whole[:len(whole)/2],
 		"longer":         append(bytes.Clone(whole), '\n'),
 		"changed":        bytes.Replace(whole, []byte("search"), []byte("reseal"), 1),
-		"other version":  bytes.Replace(whole, []byte("lists 1"), []byte("lists 2"), 1),
 		"something else": []byte(`{"tools":[]}`),
 		"oversized":      make([]byte, maxFile+1),
 	} {
@@ -248,6 +246,27 @@ func TestStoreReplacesDamagedFiles(t *testing.T) {
 		if got := load(t, s, github, modern); got.Err != nil || !got.Exact {
 			t.Errorf("%s: after the next save: got %+v, want what was saved", name, got)
 		}
+	}
+}
+
+// The file of another version is as none at all, and nobody is told of it.
+func TestStoreReplacesOtherFormats(t *testing.T) {
+	s := open(t, t.TempDir())
+	save(t, s, github, modern, listsOf(t, "search"))
+	whole, err := os.ReadFile(s.path(github))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.Replace(whole, []byte(magic), []byte(format+"1 "), 1)
+	if err := os.WriteFile(s.path(github), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s, github, modern); got != (Found{}) {
+		t.Errorf("got %+v, want nothing", got)
+	}
+	save(t, s, github, modern, listsOf(t, "search"))
+	if got := load(t, s, github, modern); got.Err != nil || !got.Exact {
+		t.Errorf("after the next save: got %+v, want what was saved", got)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestStoreProcessesTogether(t *testing.T) {
 func writeMany(dir string) int {
 	s, err := OpenStore(context.Background(), dir)
 	for i := 0; err == nil && i < 12; i++ {
-		tool, parseErr := ParseItem(definition(i))
+		tool, parseErr := ParseItem(Tools, definition(i))
 		lists := &Lists{Tools: List{Items: []Item{tool}, Fetched: noon}}
 		key := []Key{github, files}[i%2]
 		err = errors.Join(parseErr, s.Save(context.Background(), key, Variant{Capabilities: fmt.Sprint(i % 8 / 2)}, lists, noon))

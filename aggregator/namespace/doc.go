@@ -12,6 +12,10 @@
 // What is left are collisions, and names that look like another server's. They
 // are settled by Assign, in the order of the items, for all items at once.
 //
-// The way back is the table that Assign returns. A name is never taken apart by
-// looking for a separator in it.
+// URIs are names too, but the host knows them from elsewhere as well, so they
+// stay as they are. Only where two servers have one URI is that of the second
+// rewritten, by a rule that can be read backwards without a table (Labels).
+//
+// The way back of a name is the table that Assign returns. A name is never taken
+// apart by looking for a separator in it.
 package namespace

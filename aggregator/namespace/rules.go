@@ -79,6 +79,10 @@ func (r Rules) separator() string {
 	return r.Separator
 }
 
+// Head is what the exposed names of a server begin with; "" for nothing in
+// particular.
+func Head(r Rules, s Server) string { return r.head(s.Prefix) }
+
 // head is what the exposed names under a prefix begin with.
 func (r Rules) head(prefix string) string {
 	if prefix == "" {

@@ -1,0 +1,129 @@
+package catalog
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// AppendDefinition appends the definition as hosts see it: the server's own, to
+// the byte, but for the name and, of a tool, the URI of its page, where those are
+// others.
+func (r *Route) AppendDefinition(dst []byte) []byte {
+	if r.pages != nil {
+		return jsonrpc.Splice(dst, r.Item.raw, r.edits()...)
+	}
+	before, after := r.Item.aroundName()
+	dst = append(dst, before...)
+	dst = r.appendName(dst)
+	return append(dst, after...)
+}
+
+// appendName appends the exposed name, as the server wrote it if it is its own.
+func (r *Route) appendName(dst []byte) []byte {
+	if r.Exposed == r.Item.name {
+		return append(dst, r.Item.RawName()...)
+	}
+	return jsonrpc.AppendString(dst, r.Exposed)
+}
+
+// edits are all that is other in the definition, in its order.
+func (r *Route) edits() []jsonrpc.Edit {
+	name := jsonrpc.Edit{At: r.Item.RawName(), With: r.appendName(nil)}
+	return inOrder(r.Item.raw, append(slices.Clone(r.pages), name))
+}
+
+func inOrder(raw []byte, edits []jsonrpc.Edit) []jsonrpc.Edit {
+	offset := func(e jsonrpc.Edit) int {
+		before, _ := jsonrpc.Cut(raw, e.At)
+		return len(before)
+	}
+	slices.SortFunc(edits, func(a, b jsonrpc.Edit) int { return offset(a) - offset(b) })
+	return edits
+}
+
+// aroundName is what stands before and after the name in the definition.
+func (i *Item) aroundName() (before, after []byte) {
+	return i.raw[:i.nameAt], i.raw[i.nameEnd:]
+}
+
+// AppOnly reports whether a tool is for the apps of a host that shows apps, not
+// for its model (MCP Apps, _meta.ui.visibility).
+func (r *Route) AppOnly() bool { return r.Item.traits&appOnly != 0 }
+
+// LooseOutput reports whether a tool has an output schema that only the modern
+// era allows.
+func (r *Route) LooseOutput() bool { return r.Item.traits&looseOutput != 0 }
+
+// AppendLegacyDefinition is AppendDefinition for a host of the legacy era: it
+// leaves an output schema out that such a host may not bear (2025-11-25, tools:
+// the root must be of type "object").
+func (r *Route) AppendLegacyDefinition(dst []byte) []byte {
+	if !r.LooseOutput() {
+		return r.AppendDefinition(dst)
+	}
+	raw := r.Item.raw
+	members, err := jsonrpc.ParseObject(nil, raw)
+	if err != nil {
+		return r.AppendDefinition(dst) // it was parsed before
+	}
+	cuts := without(raw, members, "outputSchema")
+	return jsonrpc.Splice(dst, raw, inOrder(raw, append(r.edits(), cuts...))...)
+}
+
+// without returns the edits that take all members called key out of an object
+// that has others.
+func without(raw []byte, members []jsonrpc.Member, key string) (cuts []jsonrpc.Edit) {
+	end := func(m jsonrpc.Member) int {
+		before, _ := jsonrpc.Cut(raw, m.Value)
+		return len(before) + len(m.Value)
+	}
+	start := func(m jsonrpc.Member) int {
+		before, _ := jsonrpc.Cut(raw, m.Name)
+		return len(before)
+	}
+	// The first ones go with the comma behind them, the others with the one
+	// before.
+	first := slices.IndexFunc(members, func(m jsonrpc.Member) bool { return string(m.Key) != key })
+	if first > 0 {
+		cuts = append(cuts, jsonrpc.Edit{At: raw[start(members[0]):start(members[first])]})
+	}
+	for i := first + 1; i < len(members); i++ {
+		if string(members[i].Key) == key {
+			cuts = append(cuts, jsonrpc.Edit{At: raw[end(members[i-1]):end(members[i])]})
+		}
+	}
+	return cuts
+}
+
+// AppendList appends the member of a list result that holds the items of a kind,
+// each written by write.
+func AppendList(dst []byte, k Kind, routes []*Route, write func(r *Route, dst []byte) []byte) []byte {
+	size := len(`"":[]`) + len(kinds[k].list)
+	for _, r := range routes {
+		size += len(r.Item.raw) + len(r.Exposed) + len(`"",`)
+	}
+	dst = append(slices.Grow(dst, size), '"')
+	dst = append(append(dst, kinds[k].list...), `":[`...)
+	for i, r := range routes {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = write(r, dst)
+	}
+	return append(dst, ']')
+}
+
+// Same reports whether a host would see the same definitions in the same order.
+// It costs little where both alias the same lists.
+func Same(a, b []*Route) bool {
+	return slices.EqualFunc(a, b, func(a, b *Route) bool {
+		beforeA, afterA := a.Item.aroundName()
+		beforeB, afterB := b.Item.aroundName()
+		return a.Exposed == b.Exposed && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
+			slices.EqualFunc(a.pages, b.pages, sameEdit)
+	})
+}
+
+func sameEdit(a, b jsonrpc.Edit) bool { return bytes.Equal(a.With, b.With) }

@@ -1,0 +1,32 @@
+package catalog
+
+// A Kind is one sort of things that servers list.
+type Kind uint8
+
+// The kinds of items, and how many there are.
+const (
+	Tools Kind = iota
+	Prompts
+	Resources
+	Templates
+	Kinds = iota
+)
+
+var kinds = [Kinds]struct {
+	noun       string // for people
+	list       string // the member of a list result that holds the items
+	key        string // the member of an item that names it
+	capability string // of the server
+}{
+	Tools:     {"tool", "tools", "name", "tools"},
+	Prompts:   {"prompt", "prompts", "name", "prompts"},
+	Resources: {"resource", "resources", "uri", "resources"},
+	Templates: {"resource template", "resourceTemplates", "uriTemplate", "resources"},
+}
+
+func (k Kind) String() string { return kinds[k].noun }
+
+// Of returns the list of a kind.
+func (l *Lists) Of(k Kind) *List {
+	return [Kinds]*List{&l.Tools, &l.Prompts, &l.Resources, &l.Templates}[k]
+}
