@@ -41,8 +41,8 @@ type connection struct {
 	asked     int                  // the bytes of them
 	asking    int                  // those of them that belong to no one call
 
-	drained chan struct{}    // closed when ended and nothing is pending
-	timer   *time.Timer      // fires at armed or never; see deadlines.go
+	drained chan struct{} // closed when ended and nothing is pending
+	timer   *time.Timer   // fires at armed or never; see deadlines.go
 	armed   time.Time
 }
 
