@@ -46,10 +46,17 @@ type Call struct {
 	Timeout  time.Duration // without answer or progress; 0 = the upstream's; negative = none
 	Sink     Sink          // required
 
+	upkeep bool    // of weir's own, by which a connection is kept as it should be
+	stream *stream // that it opens; nil if it opens none
+
 	// Guarded by the upstream's mu.
 	conn    *connection // where it went
 	resent  bool        // it came back unexecuted once already
 	amended bool        // it was made again with other headers once already
+
+	// subscription is what it asks for, if it does. It is set before the call
+	// goes anywhere and may be read by whoever ends the call.
+	subscription *subscription
 
 	// cancelled is written under the upstream's mu and, where conn is set, also
 	// under the connection's, so that either is enough to read it.
@@ -58,11 +65,13 @@ type Call struct {
 	// Guarded by the connection's mu.
 	id       uint64
 	sent     bool
+	held     bool // pending without being sent
 	deadline time.Time
 	asking   int // questions of the server that belong to this call
 
 	delivery sync.Mutex // held while the Sink is told something
 	over     bool       // guarded by delivery: Done was called
+	lasting  bool       // guarded by delivery: progress comes after Done too
 }
 
 // A Sink takes what comes back for one call. Its methods are called one at a
@@ -89,6 +98,9 @@ type Answer struct {
 }
 
 func (c *Call) done(b *jsonrpc.Batch, a Answer) {
+	if c.subscription != nil {
+		c.subscription.settled(c, a.Err == nil && a.Message.Kind == jsonrpc.Response)
+	}
 	c.delivery.Lock()
 	defer c.delivery.Unlock()
 	c.over = true
@@ -98,7 +110,7 @@ func (c *Call) done(b *jsonrpc.Batch, a Answer) {
 func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	c.delivery.Lock()
 	defer c.delivery.Unlock()
-	if !c.over {
+	if !c.over || c.lasting {
 		c.Sink.Progress(b, m)
 	}
 }

@@ -30,16 +30,26 @@ type connection struct {
 	facts   atomic.Pointer[Facts] // what is spoken; final once the upstream is ready
 	stale   chan struct{}         // holds one token when the handshake does not hold any more
 
-	mu      sync.Mutex
-	lastID  uint64
-	pending map[uint64]*Call // whoever takes a call out ends it
-	ended   bool             // nothing is sent any more
-	useful  bool             // it has answered a call
-	opened  int              // listen streams that the server has acknowledged
+	refilter chan struct{} // holds one token when what is wanted of a modern server has changed
 
+	// Guarded by the upstream's mu.
+	level        string // of log messages, as the server was told
+	tellingLevel bool
+
+	mu        sync.Mutex
+	lastID    uint64
+	pending   map[uint64]*Call     // whoever takes a call out ends it
+	ended     bool                 // nothing is sent any more
+	useful    bool                 // it has answered a call
 	questions map[string]*Question // those that are open, by raw id
 	asked     int                  // the bytes of them
 	asking    int                  // those of them that belong to no one call
+
+	streams []*stream // subscriptions that are open
+	deaf    bool      // no subscription is opened any more
+
+	lasting     map[uint64]*Call // answered with a task, their progress goes on
+	lastingAges []uint64         // the ids of them, oldest first
 
 	drained chan struct{} // closed when ended and nothing is pending
 	timer   *time.Timer   // fires at armed or never; see deadlines.go
@@ -56,6 +66,9 @@ func newConnection(u *Upstream) *connection {
 		peer:    u.set.peer.Load(),
 		dialled: make(chan struct{}),
 		stale:   make(chan struct{}, 1),
+
+		refilter: make(chan struct{}, 1),
+
 		pending: make(map[uint64]*Call),
 		drained: make(chan struct{}),
 	}
@@ -76,17 +89,22 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 		}
 		return errEnded
 	}
-	c.lastID++
-	id := c.lastID
-	call.id, call.sent = id, false
-	c.pending[id] = call
-	c.watch(call, time.Now())
+	id := c.enroll(call)
 	c.mu.Unlock()
 
 	w := newComposer()
 	err := c.t.Send(b, w.request(c, call, id))
 	w.release()
 	return c.noteSent(call, id, err)
+}
+
+// enroll numbers the call and makes it pending. The caller holds c.mu.
+func (c *connection) enroll(call *Call) (id uint64) {
+	c.lastID++
+	call.id, call.sent, call.held = c.lastID, false, false
+	c.pending[c.lastID] = call
+	c.watch(call, time.Now())
+	return c.lastID
 }
 
 // noteSent opens the call to cancellation. One that was cancelled while it was
@@ -120,11 +138,11 @@ func (c *connection) withdraw(call *Call) (id uint64, tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call.cancelled = true
-	if c.pending[call.id] != call || !call.sent {
+	if c.pending[call.id] != call || !call.sent && !call.held {
 		return 0, false
 	}
 	c.remove(call.id)
-	return call.id, true
+	return call.id, call.sent
 }
 
 // abandon tells the server that nobody waits for a request any more, with the
@@ -181,32 +199,39 @@ func (c *connection) remove(id uint64) {
 }
 
 // leave refuses further calls; those that are pending go on. The channel is
-// closed when none is left.
+// closed when none is left. Questions are withdrawn, since no answer to one
+// would reach the server.
 func (c *connection) leave() <-chan struct{} {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.ended && len(c.pending) == 0 {
 		close(c.drained)
 	}
 	c.ended = true
+	c.mu.Unlock()
+	c.withdrawAll()
 	return c.drained
 }
 
-// end fails every pending call and refuses further ones.
+// end fails every pending call and refuses further ones. Those that were not
+// sent go to the next connection.
 func (c *connection) end(failure error) {
 	c.leave()
-	c.withdrawAll()
 	var failed []*Call
 	c.mu.Lock()
 	for id, call := range c.pending {
 		failed = append(failed, call)
 		c.remove(id)
 	}
+	c.lasting, c.lastingAges = nil, nil
 	if c.timer != nil {
 		c.timer.Stop()
 	}
 	c.mu.Unlock()
 	for _, call := range failed {
+		if call.held {
+			c.u.again(nil, call, c, errEnded)
+			continue
+		}
 		call.done(nil, Answer{Err: failure, Modern: c.modern()})
 	}
 }

@@ -50,7 +50,9 @@ func (c *connection) arm(at time.Time) {
 func (c *connection) expire() {
 	late := c.takeLate(time.Now())
 	for id, call := range late {
-		c.abandon(id, []byte(`"timed out"`))
+		if !call.held {
+			c.abandon(id, []byte(`"timed out"`))
+		}
 		call.done(nil, Answer{Modern: c.modern(), Err: c.u.timedOut(call)})
 	}
 }

@@ -1,10 +1,100 @@
 package upstream
 
-// SetLevel says from which level on the host wants log messages. A legacy
-// server that declares logging is told so now and in each new connection
-// (2025-11-25, logging); a modern one learns it with each request. It does not
-// connect, and tells nobody what they know.
-func (u *Upstream) SetLevel(string) {}
+import (
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// Bounds of what is kept for one server.
+const (
+	maxSubscriptions   = 1000
+	maxSubscribedBytes = 1 << 20 // of all URIs
+	maxTasks           = 1000
+	maxTaskID          = 4 << 10 // bytes
+)
+
+// kept is what holds over all connections of an upstream. It is guarded by the
+// upstream's mu.
+type kept struct {
+	level     string
+	resources map[string]*subscription // by URI
+	tasks     map[string]struct{}      // ids
+}
+
+// needsConnection reports whether the server is to tell something by itself, so
+// that a lost connection is made again though nobody asks for it.
+func (k *kept) needsConnection() bool {
+	if len(k.tasks) > 0 {
+		return true
+	}
+	for _, s := range k.resources {
+		if s.accepted {
+			return true
+		}
+	}
+	return false
+}
+
+// restore tells the server of a new connection what was told in the last one.
+// A modern one learns it from the subscription and from the calls themselves.
+func (u *Upstream) restore(conn *connection) {
+	if conn.modern() {
+		return
+	}
+	conn.tellLevel()
+	u.mu.Lock()
+	var uris [][]byte
+	for _, s := range u.kept.resources {
+		if s.accepted {
+			uris = append(uris, s.raw)
+		}
+	}
+	u.mu.Unlock()
+	for _, uri := range uris {
+		conn.upkeep(subscribeMethod, jsonrpc.NewMember("uri", uri))
+	}
+}
+
+// SetLevel says from which level on the host wants log messages; "" says
+// nothing. A legacy server that declares logging is told now and in each new
+// connection (2025-11-25, logging); a modern one learns it with each request.
+// It does not connect, and tells nobody what they know.
+func (u *Upstream) SetLevel(level string) {
+	u.mu.Lock()
+	u.kept.level = level
+	conn := u.conn
+	u.mu.Unlock()
+	if conn != nil && !conn.modern() {
+		conn.tellLevel()
+	}
+}
+
+// tellLevel sends the present level if the server does not know it. One such
+// request is under way at a time, so that the last one counts.
+func (c *connection) tellLevel() {
+	if !declares(*c.facts.Load(), "logging") {
+		return
+	}
+	c.u.mu.Lock()
+	level := c.u.kept.level
+	known := c.tellingLevel || level == "" || level == c.level
+	if !known {
+		c.tellingLevel, c.level = true, level
+	}
+	c.u.mu.Unlock()
+	if known {
+		return
+	}
+	c.upkeepThen(c.levelTold, "logging/setLevel", jsonrpc.NewMember("level", quoted(level)))
+}
+
+func (c *connection) levelTold() {
+	c.u.mu.Lock()
+	c.tellingLevel = false
+	c.u.mu.Unlock()
+	c.tellLevel()
+}
 
 // Notify sends a notification to a legacy server, with the raw params, which
 // may be nil. It is dropped where none is connected.
@@ -19,8 +109,70 @@ func (u *Upstream) Notify(method string, params []byte) {
 
 // WatchTask asks a modern server to tell the state of a task by
 // notifications/tasks, or to stop that (2026-07-28, tasks extension). It holds
-// over all connections, and sees to it that there is one.
-func (u *Upstream) WatchTask(string, bool) {}
+// over all connections and sees to it that there is one, until it is stopped.
+func (u *Upstream) WatchTask(id string, watch bool) {
+	if watch && !u.watchTask(id) {
+		u.log.Warn().Msg("task is not watched: its id is too long, or too many are")
+	}
+	if !watch {
+		u.unwatchTask(id)
+	}
+}
 
-// EndProgress ends the progress of a call that was answered with a task.
-func (u *Upstream) EndProgress(*Call) {}
+func (u *Upstream) watchTask(id string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.kept.tasks) >= maxTasks || len(id) > maxTaskID {
+		return false
+	}
+	if u.kept.tasks == nil {
+		u.kept.tasks = make(map[string]struct{})
+	}
+	u.kept.tasks[id] = struct{}{}
+	u.refilter()
+	if u.conn == nil && u.want() != nil {
+		poke(u.demand) // the supervisor tries when it may
+	}
+	return true
+}
+
+func (u *Upstream) unwatchTask(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.kept.tasks, id)
+	u.refilter()
+}
+
+// refilter makes the subscription of the present connection follow what is
+// kept. The caller holds u.mu.
+func (u *Upstream) refilter() {
+	if u.conn != nil {
+		poke(u.conn.refilter)
+	}
+}
+
+// nextTry is when to connect without being asked to; nil for never.
+func (u *Upstream) nextTry() <-chan time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.kept.needsConnection() {
+		return nil
+	}
+	switch u.status.State {
+	case Idle:
+		return time.After(time.Until(u.status.Since.Add(u.rest)))
+	case Backoff:
+		return time.After(time.Until(u.status.Retry))
+	default:
+		return nil
+	}
+}
+
+// connectAgain asks for a connection that is still needed.
+func (u *Upstream) connectAgain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn == nil && u.kept.needsConnection() {
+		_ = u.want() // the status says why not
+	}
+}

@@ -154,16 +154,6 @@ func cursorParams(cursor []byte) []jsonrpc.Member {
 	return []jsonrpc.Member{jsonrpc.NewMember("cursor", cursor)}
 }
 
-// declares reports whether the server has the capability.
-func declares(facts Facts, capability string) bool {
-	capabilities, err := jsonrpc.ParseObject(nil, facts.Capabilities)
-	if err != nil {
-		return false
-	}
-	value := jsonrpc.Find(capabilities, capability)
-	return len(value) > 0 && value[0] == '{'
-}
-
 // add takes the items and hints of one page. Some servers write null for no
 // items.
 func (l *List) add(fields []jsonrpc.Member, member string) error {

@@ -3,115 +3,304 @@ package upstream
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
-
-	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 const listenMethod = "subscriptions/listen"
 
-// steady is how long a stream must have held for its end not to count as a
-// failure.
+// steady is how long a stream, or a connection, must have held for its end not
+// to count as a failure.
 const steady = 10 * time.Second
 
-// listen keeps a subscriptions/listen stream open on a modern connection, the
-// only way its changes of lists are told (2026-07-28, subscriptions). It
-// returns when the connection is lost, ctx ends, or the server declines. What
+// ackTime is how long a server may take to acknowledge a stream. After that it
+// is taken to tell all it was asked for: some never acknowledge.
+const ackTime = 10 * time.Second
+
+// listening keeps the server of one modern connection telling what is wanted,
+// by one stream (2026-07-28, subscriptions). It is for one goroutine.
+type listening struct {
+	c       *connection
+	current *stream // tells; nil if none does
+	next    *stream // takes the place of current once it tells; nil for none
+
+	refused  filter // those parts of a filter that the server will not have
+	refusal  []byte // the error it gave last, raw
+	gap      bool   // something may have changed that nobody told
+	failures int    // in a row
+
+	pause <-chan time.Time // ends when there may be another try; nil for at once
+	due   <-chan time.Time // fires when the stream that was opened last tells, acknowledged or not
+}
+
+// listen follows what is wanted until the connection is lost or ctx ends. What
 // is told on the stream reaches the handler as any notification does.
 func (c *connection) listen(ctx context.Context) {
-	if facts := c.facts.Load(); !facts.Modern || !listChanged(*facts, "tools") {
+	if !c.modern() {
 		return
 	}
-	for failures := 1; ; failures++ {
-		began := time.Now()
-		err := c.listenOnce(ctx)
-		if declined(err) {
-			c.u.log.Debug().Err(err).Msg("server offers no subscription")
-			return
-		}
-		if time.Since(began) >= steady {
-			failures = 1
-		}
-		pause := pauseAfter(failures)
-		c.u.log.Debug().Err(err).Dur("retry_in", pause).Msg("subscription ended")
+	l := &listening{c: c}
+	defer l.stop()
+	for {
+		l.follow()
 		select {
-		case <-time.After(pause):
-		case <-c.t.Lost():
-			return
 		case <-ctx.Done():
 			return
+		case <-c.t.Lost():
+			return
+		case <-c.refilter:
+			l.pause = nil
+		case <-l.pause:
+			l.pause = nil
+		case <-l.acknowledged():
+			l.opened()
+		case <-l.due:
+			l.opened()
+		case <-ended(l.next):
+			l.nextEnded()
+		case <-ended(l.current):
+			l.currentEnded()
 		}
 	}
 }
 
-// listenOnce opens the stream and returns when it has ended, with the reason
-// if there is one.
-func (c *connection) listenOnce(ctx context.Context) error {
-	w := newWaiter(listenMethod, []jsonrpc.Member{
-		jsonrpc.NewMember("notifications", []byte(`{"toolsListChanged":true}`)),
-	}, -1)
-	if err := c.send(nil, &w.call); err != nil {
-		return err
+func ended(s *stream) <-chan struct{} {
+	if s == nil {
+		return nil
 	}
-	defer c.forget(w)
-	select {
-	case <-w.done:
-		return w.err
-	case <-c.t.Lost():
-		return errEnded
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	return s.done
+}
+
+// latest is the stream that was opened last; nil if there is none.
+func (l *listening) latest() *stream {
+	if l.next != nil {
+		return l.next
+	}
+	return l.current
+}
+
+// acknowledged is closed when the latest stream has been acknowledged; nil if
+// nobody waits for that.
+func (l *listening) acknowledged() <-chan struct{} {
+	if l.due == nil {
+		return nil
+	}
+	return l.latest().acked
+}
+
+// follow opens a stream if there is none that fits, or is to be, and closes
+// those of which nothing is wanted. A new one takes the place of the old when it
+// tells, so that nothing is missed in between.
+func (l *listening) follow() {
+	l.settle()
+	want := l.c.u.wantedFilter(*l.c.facts.Load())
+	l.leaveOut(&want)
+	switch {
+	case want.isEmpty():
+		l.c.closeStream(l.next)
+		l.c.closeStream(l.current)
+		l.current, l.next, l.due = nil, nil, nil
+		return
+	case l.next != nil, l.pause != nil, l.current != nil && l.current.asked.equal(&want):
+		return
+	case l.current != nil && l.due != nil:
+		return // not before the present one tells
+	}
+	s, err := l.c.openStream(want)
+	if err != nil {
+		l.rest(time.Now(), err)
+		return
+	}
+	if l.current == nil {
+		l.current = s
+	} else {
+		l.next = s
+	}
+	l.due = time.After(ackTime)
+}
+
+// leaveOut takes out of the filter what was refused, as long as it is the very
+// same.
+func (l *listening) leaveOut(want *filter) {
+	if slices.Equal(want.lists, l.refused.lists) {
+		want.lists = nil
+	}
+	if slices.Equal(want.resources, l.refused.resources) {
+		l.c.refuseSubscriptions(want.resources, l.refusal)
+		want.resources = nil
+	}
+	if slices.Equal(want.tasks, l.refused.tasks) {
+		want.tasks = nil
 	}
 }
 
-// declined reports whether a server's answer means that it offers no
+// opened is that the latest stream tells.
+func (l *listening) opened() {
+	l.due = nil
+	if l.next != nil {
+		l.c.closeStream(l.current)
+		l.current, l.next = l.next, nil
+	}
+	if !l.gap {
+		return
+	}
+	l.gap = false
+	granted := l.c.grantedOn(l.current)
+	for _, kind := range changing {
+		if slices.Contains(granted.lists, kind.filter) {
+			l.c.u.announce(kind)
+		}
+	}
+}
+
+// settle answers the calls that asked for what the present stream tells, or was
+// to tell.
+func (l *listening) settle() {
+	if l.current == nil || l.due != nil && l.next == nil {
+		return
+	}
+	granted := l.c.grantedOn(l.current).resources
+	for uri, calls := range l.c.u.waitingFor(l.current.asked.resources) {
+		_, ok := slices.BinarySearch(granted, uri)
+		for _, call := range calls {
+			l.c.release(call, func() {
+				if ok {
+					l.c.accept(nil, call)
+				} else {
+					l.c.refuse(nil, call, errorObject(codeInvalidParams, "The server does not tell updates of this resource"))
+				}
+			})
+		}
+	}
+}
+
+// grantedOn returns what is told on a stream.
+func (c *connection) grantedOn(s *stream) filter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.granted
+}
+
+func (l *listening) nextEnded() {
+	s := l.next
+	l.next, l.due = nil, nil
+	l.ended(s)
+}
+
+func (l *listening) currentEnded() {
+	s := l.current
+	l.current = l.next
+	l.next = nil
+	if l.current == nil {
+		l.due = nil
+	}
+	l.gap = l.gap || !declined(s.err)
+	l.ended(s)
+}
+
+// ended deals with the end of a stream.
+func (l *listening) ended(s *stream) {
+	l.c.removeStream(s)
+	if reply, ok := errors.AsType[*ReplyError](s.err); ok && declined(reply) {
+		l.c.u.log.Debug().Err(reply).Msg("server refuses a subscription")
+		l.refuse(s, reply)
+		return
+	}
+	l.rest(s.began, s.err)
+}
+
+// rest waits a while before the next try.
+func (l *listening) rest(began time.Time, err error) {
+	if time.Since(began) >= steady {
+		l.failures = 0
+	}
+	l.failures++
+	pause := pauseAfter(l.failures)
+	l.c.u.log.Debug().Err(err).Dur("retry_in", pause).Msg("subscription ended")
+	l.pause = time.After(pause)
+}
+
+// refuse finds what of the filter the server will not have: tasks, then the
+// resources that were asked for first in it, then those it knows, then all.
+func (l *listening) refuse(s *stream, reply *ReplyError) {
+	l.refusal = reply.Raw
+	switch {
+	case len(s.asked.tasks) > 0:
+		l.refused.tasks = s.asked.tasks
+	case l.c.refuseSubscriptions(s.asked.resources, reply.Raw):
+	case len(s.asked.resources) > 0:
+		l.refused.resources = s.asked.resources
+	default:
+		l.refused.lists = s.asked.lists
+	}
+}
+
+// declined reports whether a server's answer means that it does not offer the
 // subscription, now or later.
 func declined(err error) bool {
 	reply, ok := errors.AsType[*ReplyError](err)
-	return ok && (reply.Code == codeMethodNotFound || reply.Code == codeInvalidParams)
-}
-
-// listenOpened takes the server's word that it tells changes from now on. What
-// changed while no stream was open, nobody has told.
-func (c *connection) listenOpened(b *jsonrpc.Batch) {
-	c.mu.Lock()
-	c.opened++
-	reopened := c.opened > 1
-	c.mu.Unlock()
-	if reopened {
-		c.u.announceTools(b)
-	}
-}
-
-// listenEnded takes a notifications/cancelled: a server may end a subscription
-// so, and nothing else.
-func (c *connection) listenEnded(m *jsonrpc.Message) {
-	id, ok := number(jsonrpc.Find(m.Fields, "requestId"))
 	if !ok {
-		return
+		return false
 	}
+	switch reply.Code {
+	case codeMethodNotFound, codeInvalidParams, codeCapability:
+		return true
+	}
+	return false
+}
+
+// stop leaves the streams to the end of the connection. Calls that wait for a
+// subscription go to the next one.
+func (l *listening) stop() {
+	for _, s := range []*stream{l.current, l.next} {
+		if s != nil {
+			l.c.removeStream(s)
+			l.c.forget(s.waiter)
+		}
+	}
+	for _, call := range l.c.deafen() {
+		l.c.release(call, func() { l.c.u.again(nil, call, l.c, errEnded) })
+	}
+}
+
+// deafen refuses calls that wait for a subscription from now on, and returns
+// those that do.
+func (c *connection) deafen() []*Call {
 	c.mu.Lock()
-	call := c.pending[id]
-	if call != nil && call.Method != listenMethod {
-		call = nil
+	defer c.mu.Unlock()
+	c.deaf = true
+	var held []*Call
+	for _, call := range c.pending {
+		if call.held {
+			held = append(held, call)
+		}
 	}
-	if call != nil {
-		c.remove(id)
+	return held
+}
+
+// refuseSubscriptions ends the calls that asked for these resources with the
+// server's error. It reports whether there were any.
+func (c *connection) refuseSubscriptions(asked []string, rawError []byte) bool {
+	waiting := c.u.waitingFor(asked)
+	for _, calls := range waiting {
+		for _, call := range calls {
+			c.release(call, func() { c.refuse(nil, call, rawError) })
+		}
 	}
-	c.mu.Unlock()
-	if call != nil {
-		call.done(nil, Answer{Modern: true, Err: c.u.lost(errUnsubscribed)})
+	return len(waiting) > 0
+}
+
+// waitingFor returns the calls that wait for subscriptions, by URI.
+func (u *Upstream) waitingFor(uris []string) map[string][]*Call {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	waiting := make(map[string][]*Call)
+	for _, uri := range uris {
+		if s := u.kept.resources[uri]; s != nil && len(s.waiting) > 0 {
+			waiting[uri] = slices.Clone(s.waiting)
+		}
 	}
+	return waiting
 }
 
 var errUnsubscribed = errors.New("server ended the subscription")
-
-// listChanged reports whether the server announces changes of a list.
-func listChanged(facts Facts, capability string) bool {
-	capabilities, err := jsonrpc.ParseObject(nil, facts.Capabilities)
-	if err != nil {
-		return false
-	}
-	settings, err := jsonrpc.ParseObject(nil, jsonrpc.Find(capabilities, capability))
-	return err == nil && string(jsonrpc.Find(settings, "listChanged")) == "true"
-}

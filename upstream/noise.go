@@ -36,6 +36,13 @@ func (n *noise) malformed(err error) {
 	}
 }
 
+// refused is a request of the server that goes to nobody.
+func (n *noise) refused(method []byte, why string) {
+	if dropped, ok := n.allow(time.Now()); ok {
+		withDropped(n.log.Warn(), dropped).Bytes("method", clip(method)).Str("why", why).Msg("request of the server refused")
+	}
+}
+
 // stray is an answer to no request, or to one that was given up.
 func (n *noise) stray(id []byte) {
 	if n.log.GetLevel() > zerolog.DebugLevel {

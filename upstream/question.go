@@ -79,7 +79,7 @@ func (c *connection) question(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint6
 	q := newQuestion(c, m)
 	code, refusal := c.openQuestion(q, origin)
 	if refusal != "" {
-		c.u.log.Warn().Bytes("method", clip(m.Method)).Msg(refusal)
+		c.u.noise.refused(m.Method, refusal)
 		c.respond(b, m.ID, `,"error":`, errorObject(code, refusal))
 		return
 	}
@@ -118,6 +118,8 @@ func (c *connection) openQuestion(q *Question, origin uint64) (code int, refusal
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.ended:
+		return codeInternal, "the connection has ended"
 	case c.questions[id] != nil:
 		return codeInvalidRequest, "the id is in use by another request"
 	case len(c.questions) >= maxQuestions, c.asked+len(q.Message.Raw) > c.u.cfg.MessageLimit:

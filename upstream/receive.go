@@ -39,6 +39,9 @@ func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	case c.modern() && m.Kind == jsonrpc.Failure:
 		c.modernError(b, call, m)
 	default:
+		if call.Progress && isTask(m) && !c.modern() {
+			c.keepProgress(call)
+		}
 		call.done(b, Answer{Message: m, Modern: c.modern()})
 	}
 }
@@ -52,10 +55,11 @@ func (c *connection) takeAnswered(rawID []byte) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call := c.pending[id]
-	if call != nil {
-		c.useful = true
-		c.remove(id)
+	if call == nil || call.held {
+		return nil
 	}
+	c.useful = c.useful || !call.upkeep
+	c.remove(id)
 	return call
 }
 
@@ -86,8 +90,11 @@ func (c *connection) notification(b *jsonrpc.Batch, m *jsonrpc.Message, origin u
 	case "notifications/cancelled":
 		c.cancelled(b, m)
 	case "notifications/subscriptions/acknowledged":
-		c.listenOpened(b)
+		c.acknowledge(m, origin)
 	default:
+		if c.modern() && !c.isTold(m, origin) {
+			return
+		}
 		c.u.set.handler.Notification(c.u, b, m, c.pendingCall(origin))
 	}
 }
@@ -117,6 +124,8 @@ func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		return
 	}
 	if call := c.restarted(token); call != nil {
+		call.progress(b, m)
+	} else if call := c.lastingCall(token); call != nil {
 		call.progress(b, m)
 	}
 }

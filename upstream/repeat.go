@@ -40,7 +40,7 @@ func (u *Upstream) mayRepeat(call *Call, ended *connection) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.dropConn(ended)
-	first := !call.resent
+	first := !call.resent && !call.upkeep
 	call.resent = true
 	return first
 }
@@ -64,7 +64,7 @@ func (u *Upstream) amend(b *jsonrpc.Batch, call *Call) {
 			return
 		}
 		if !bytes.Equal(definition, call.Definition) {
-			u.announceTools(nil)
+			u.announce(&toolList)
 		}
 		call.Definition = definition
 		u.Do(nil, call)
@@ -87,14 +87,13 @@ func (u *Upstream) definition(ctx context.Context, name string) []byte {
 	return nil
 }
 
-// announceTools tells the handler, as the server would, that its tools have
-// changed.
-func (u *Upstream) announceTools(b *jsonrpc.Batch) {
+// announce tells the handler, as the server would, that a list has changed.
+func (u *Upstream) announce(kind *listKind) {
 	var m jsonrpc.Message
-	if err := m.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)); err != nil {
+	if err := m.Parse([]byte(`{"jsonrpc":"2.0","method":"` + kind.changed + `"}`)); err != nil {
 		panic(err)
 	}
-	u.set.handler.Notification(u, b, &m, nil)
+	u.set.handler.Notification(u, nil, &m, nil)
 }
 
 // requestParams reads the params back out of a request that was sent. They

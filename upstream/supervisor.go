@@ -25,6 +25,8 @@ func (u *Upstream) supervise(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-u.demand:
+		case <-u.nextTry():
+			u.connectAgain()
 		}
 		if !u.begin() {
 			continue
@@ -72,6 +74,7 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	for _, w := range watchers {
 		w <- outcome{facts: facts}
 	}
+	u.restore(conn)
 	for _, call := range waiting {
 		u.send(nil, conn, call)
 	}
@@ -79,12 +82,26 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	defer stop()
 	u.set.wait.Go(func() { conn.listen(listening) })
 
+	began := time.Now()
 	select {
 	case <-ctx.Done():
 	case <-conn.t.Lost():
 	case <-conn.stale:
 	}
+	u.noteHeld(time.Since(began))
 	u.retire(ctx, conn)
+}
+
+// noteHeld takes down how long a connection held. One that nobody asks for is
+// made the later, the more often in a row it was lost soon.
+func (u *Upstream) noteHeld(d time.Duration) {
+	u.lapses, u.rest = u.lapses+1, 0
+	if d >= steady {
+		u.lapses = 0
+	}
+	if u.lapses > 0 {
+		u.rest = pauseAfter(u.lapses)
+	}
 }
 
 // retire takes a connection out of use. What is under way on it ends, with an

@@ -47,8 +47,12 @@ type Upstream struct {
 
 	unasked sync.Once // a modern server that makes requests is logged once
 
-	demand chan struct{}   // holds a token when the supervisor is to look at wanted
-	ending <-chan struct{} // Done of the connection before; the supervisor's own
+	demand chan struct{} // holds a token when the supervisor is to look at wanted
+
+	// The supervisor's own.
+	ending <-chan struct{} // Done of the connection before
+	lapses int             // connections in a row that held for a moment only
+	rest   time.Duration   // how long to wait before a connection that nobody asks for
 
 	mu       sync.Mutex
 	status   Status
@@ -59,6 +63,7 @@ type Upstream struct {
 	hint     *bool          // the era found last time: modern or not
 	failures int            // in a row: no connection, or one that answered nothing
 	running  bool           // the supervisor has been started
+	kept     kept
 }
 
 func newUpstream(cfg Config, set *Set) *Upstream {
@@ -115,6 +120,12 @@ func (u *Upstream) Remember(modern bool) {
 // before Do returns. Requests are written when b is flushed, with a nil b at
 // once. If the upstream is not connected the call waits for that, at most for
 // the connect timeout.
+//
+// A subscription to a resource, once accepted, holds over all connections, and
+// sees to it that there is one, until it is given up. A modern server gets
+// resources/subscribe and resources/unsubscribe as changes of the filter of its
+// one subscription, and they are answered when that tells (2026-07-28,
+// subscriptions).
 func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
 	u.mu.Lock()
 	if call.cancelled {
@@ -123,12 +134,16 @@ func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
 	}
 	conn := u.conn
 	call.conn = conn
-	err := error(nil)
+	err, over := error(nil), false
 	if conn == nil {
-		err = u.enqueue(call)
+		if over = u.unsubscribed(call); !over {
+			err = u.enqueue(call)
+		}
 	}
 	u.mu.Unlock()
 	switch {
+	case over:
+		call.done(b, emptyResult())
 	case err != nil:
 		call.done(b, Answer{Err: err})
 	case conn != nil:
@@ -136,11 +151,19 @@ func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
 	}
 }
 
+// send gives a call to a connection that is ready.
 func (u *Upstream) send(b *jsonrpc.Batch, conn *connection, call *Call) {
-	if call.Resumes && !conn.modern() {
+	switch {
+	case call.Resumes && !conn.modern():
 		call.done(b, Answer{Err: u.cannotResume()})
-		return
+	case call.Method == subscribeMethod, call.Method == unsubscribeMethod:
+		u.sendSubscription(b, conn, call)
+	default:
+		u.transmit(b, conn, call)
 	}
+}
+
+func (u *Upstream) transmit(b *jsonrpc.Batch, conn *connection, call *Call) {
 	if conn.modern() && u.cfg.Transport == HTTP {
 		call.keep() // its headers may be refused; see amend
 	}
@@ -200,11 +223,16 @@ func (u *Upstream) want() error {
 		}
 	}
 	u.wanted = true
+	poke(u.demand)
+	return nil
+}
+
+// poke sees to it that there is a token in c, which has room for one.
+func poke(c chan struct{}) {
 	select {
-	case u.demand <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // Connect connects if need be and returns what the server said of itself. The
@@ -275,6 +303,9 @@ func (u *Upstream) Cancel(call *Call, reason []byte) {
 	} else {
 		call.cancelled = true
 		u.waiting = slices.DeleteFunc(u.waiting, func(c *Call) bool { return c == call })
+	}
+	if call.subscription != nil {
+		call.subscription.leave(call, false)
 	}
 	u.mu.Unlock()
 	if tell {

@@ -134,16 +134,26 @@ func (x *exchange) subscribe() {
 		return
 	}
 	l := &listener{way: x.way, subscription: x.message.ID}
-	honoured := `{}`
 	if string(jsonrpc.Find(filter, "toolsListChanged")) == "true" {
-		honoured = `{"toolsListChanged":true}`
 		x.server.listen(l)
 		defer x.server.unlisten(l)
 	}
 	meta := subscriptionMeta(x.message.ID)
 	x.way.send([]byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":` +
-		strings.TrimSuffix(meta, "}") + `,"notifications":` + honoured + `}}`))
+		strings.TrimSuffix(meta, "}") + `,"notifications":` + string(honoured(filter)) + `}}`))
 	<-x.ctx.Done()
+}
+
+// honoured is the part of a filter that the server knows.
+func honoured(filter []jsonrpc.Member) []byte {
+	var known []jsonrpc.Member
+	for _, m := range filter {
+		switch string(m.Key) {
+		case "toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions", "taskIds":
+			known = append(known, m)
+		}
+	}
+	return jsonrpc.AppendObject(nil, known)
 }
 
 func (x *exchange) listTools() {

@@ -1,0 +1,133 @@
+package upstream
+
+import (
+	"slices"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// A stream is one subscriptions/listen request (2026-07-28, subscriptions). It
+// ends when the request is answered.
+type stream struct {
+	*waiter
+	asked filter
+	began time.Time
+	acked chan struct{} // closed when the server has acknowledged it
+
+	// Guarded by the connection's mu.
+	granted      filter // what is told on it; until it is acknowledged, all that was asked for
+	acknowledged bool
+}
+
+// openStream sends the request.
+func (c *connection) openStream(asked filter) (*stream, error) {
+	w := newWaiter(listenMethod, []jsonrpc.Member{jsonrpc.NewMember("notifications", asked.encode())}, -1)
+	s := &stream{waiter: w, asked: asked, granted: asked, began: time.Now(), acked: make(chan struct{})}
+	w.call.upkeep, w.call.stream = true, s
+	if len(asked.tasks) > 0 {
+		// Else the server refuses the request (2026-07-28, tasks extension).
+		w.call.Capabilities = []byte(`{"extensions":{"` + tasksExtension + `":{}}}`)
+	}
+	c.mu.Lock()
+	c.streams = append(c.streams, s)
+	c.mu.Unlock()
+	if err := c.send(nil, &w.call); err != nil {
+		c.removeStream(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (c *connection) removeStream(s *stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.streams = slices.DeleteFunc(c.streams, func(other *stream) bool { return other == s })
+}
+
+// closeStream ends a stream that is of no more use, if there is one.
+func (c *connection) closeStream(s *stream) {
+	if s == nil {
+		return
+	}
+	c.removeStream(s)
+	c.mu.Lock()
+	id := s.call.id
+	open := c.pending[id] == &s.call
+	c.remove(id)
+	c.mu.Unlock()
+	if open {
+		c.abandon(id, nil)
+	}
+}
+
+// acknowledge takes the server's word what it tells on a stream.
+func (c *connection) acknowledge(m *jsonrpc.Message, origin uint64) {
+	id, _ := subscriptionOf(m, origin)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		if s.is(id) && !s.acknowledged {
+			s.acknowledged = true
+			s.granted = s.granted.granted(jsonrpc.Find(m.Fields, "notifications"))
+			close(s.acked)
+		}
+	}
+}
+
+// isTold reports whether a notification of a modern server is wanted. What is
+// told by subscription must have been granted on its stream, or on any where
+// the server does not say which, and not be given up since.
+func (c *connection) isTold(m *jsonrpc.Message, origin uint64) bool {
+	if !isSubscribed(m.Method) {
+		return true
+	}
+	if !c.u.keeps(m) {
+		return false
+	}
+	id, known := subscriptionOf(m, origin)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		if (!known || s.is(id)) && s.granted.tells(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// is reports whether the stream is the one of this request. The caller holds
+// the connection's mu.
+func (s *stream) is(id uint64) bool { return id != 0 && s.call.id == id }
+
+// subscriptionOf is the request that the notification belongs to. It reports
+// false if the server does not say.
+func subscriptionOf(m *jsonrpc.Message, origin uint64) (id uint64, known bool) {
+	raw := jsonrpc.Find(metaOf(m.Fields), MetaSubscription)
+	if raw == nil {
+		return origin, origin != 0
+	}
+	id, _ = number(raw) // 0 is nobody's
+	return id, true
+}
+
+// listenEnded takes a notifications/cancelled: a server may end a subscription
+// so, and nothing else.
+func (c *connection) listenEnded(m *jsonrpc.Message) {
+	id, ok := number(jsonrpc.Find(m.Fields, "requestId"))
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	call := c.pending[id]
+	if call != nil && call.stream == nil {
+		call = nil
+	}
+	if call != nil {
+		c.remove(id)
+	}
+	c.mu.Unlock()
+	if call != nil {
+		call.done(nil, Answer{Modern: true, Err: c.u.lost(errUnsubscribed)})
+	}
+}
