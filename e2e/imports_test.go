@@ -114,6 +114,11 @@ var foreign = []struct {
 		"YAML is read where the configuration is",
 	},
 	{
+		"github.com/gorilla/websocket",
+		[]string{"upstream/transport", "upstream/upstreamtest"},
+		"a WebSocket is a transport",
+	},
+	{
 		"github.com/rs/zerolog",
 		[]string{"aggregator", "aggregator/catalog", "internal/cli", "upstream", "upstream/process", "upstream/transport"},
 		"pure packages do not log",
@@ -161,7 +166,7 @@ func TestStandardLibraryOnly(t *testing.T) {
 		"aggregator/namespace":  nil,
 		"policy":                {"gopkg.in/yaml.v3"},
 		"upstream/jsonrpc":      nil,
-		"upstream/upstreamtest": {module + "/upstream/jsonrpc"},
+		"upstream/upstreamtest": {module + "/upstream/jsonrpc", "github.com/gorilla/websocket"},
 	} {
 		for _, imported := range packages[name].Deps {
 			host, _, _ := strings.Cut(imported, "/")

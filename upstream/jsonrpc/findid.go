@@ -6,14 +6,15 @@ import "bytes"
 // one can be made out in its outermost object; else nil. It never says that the
 // rest of the message is to be believed. Text before the object is passed over.
 func FindID(raw []byte) []byte {
-	var f idFinder
-	f.write(raw)
-	return f.found()
+	var f IDFinder
+	f.Feed(raw)
+	return f.ID()
 }
 
-// idFinder looks for the "id" member of an object that is fed to it in pieces
-// and never held whole. It follows nesting and strings, and checks no grammar.
-type idFinder struct {
+// An IDFinder is [FindID] for a message that comes in pieces and is never held
+// whole. The zero IDFinder is ready for use. It follows nesting and strings, and
+// checks no grammar.
+type IDFinder struct {
 	depth    int
 	inObject bool // the outermost value is an object
 	inString bool
@@ -27,7 +28,8 @@ type idFinder struct {
 // idLimit is how long an id may be to be found.
 const idLimit = 256
 
-func (f *idFinder) write(p []byte) {
+// Feed takes the next piece.
+func (f *IDFinder) Feed(p []byte) {
 	for i := 0; i < len(p); i++ {
 		if !f.inString {
 			f.structure(p[i])
@@ -45,15 +47,15 @@ func (f *idFinder) write(p []byte) {
 	}
 }
 
-func (f *idFinder) outermost() bool { return f.depth == 1 && f.inObject }
+func (f *IDFinder) outermost() bool { return f.depth == 1 && f.inObject }
 
 // keeping reports whether the token under way is kept. One over the limit is no
 // id, and the bytes over it only mark that.
-func (f *idFinder) keeping() bool { return f.outermost() && len(f.token) <= idLimit+1 }
+func (f *IDFinder) keeping() bool { return f.outermost() && len(f.token) <= idLimit+1 }
 
 // structure takes a byte that is not in a string. At depth 0 that is anything
 // which is not JSON, so quotes mean nothing there.
-func (f *idFinder) structure(c byte) {
+func (f *IDFinder) structure(c byte) {
 	switch {
 	case c == '{' || c == '[':
 		if f.depth == 0 {
@@ -82,7 +84,7 @@ func (f *idFinder) structure(c byte) {
 }
 
 // text takes a byte that is in a string.
-func (f *idFinder) text(c byte) {
+func (f *IDFinder) text(c byte) {
 	f.keep(c)
 	switch {
 	case f.escaped:
@@ -96,7 +98,7 @@ func (f *idFinder) text(c byte) {
 
 // keep appends a byte to the token, as far as it can matter: white space at the
 // head does not, and a run of it is one blank.
-func (f *idFinder) keep(c byte) {
+func (f *IDFinder) keep(c byte) {
 	if !f.keeping() {
 		return
 	}
@@ -109,25 +111,26 @@ func (f *idFinder) keep(c byte) {
 	f.token = append(f.token, c)
 }
 
-func (f *idFinder) isKey() bool {
+func (f *IDFinder) isKey() bool {
 	name := bytes.TrimSuffix(f.token, []byte{' '})
 	return Valid(name) && name[0] == '"' && string(unquote(name)) == "id"
 }
 
 // endValue looks at a finished value of the outermost object.
-func (f *idFinder) endValue() {
+func (f *IDFinder) endValue() {
 	if f.outermost() && f.isID {
 		f.id = append(f.id[:0], bytes.TrimSuffix(f.token, []byte{' '})...)
 	}
 	f.endToken()
 }
 
-func (f *idFinder) endToken() {
+func (f *IDFinder) endToken() {
 	f.token = f.token[:0]
 	f.isID = false
 }
 
-func (f *idFinder) found() []byte {
+// ID returns the id, or nil if none was found. It is good until the next Feed.
+func (f *IDFinder) ID() []byte {
 	if f.names != 1 || len(f.id) > idLimit || !Valid(f.id) || !validID(f.id) {
 		return nil
 	}

@@ -61,25 +61,25 @@ func TestFindID(t *testing.T) {
 }
 
 func findInPieces(text string, size int) string {
-	var f idFinder
+	var f IDFinder
 	for len(text) > 0 {
 		n := min(size, len(text))
-		f.write([]byte(text[:n]))
+		f.Feed([]byte(text[:n]))
 		text = text[n:]
 	}
-	return string(f.found())
+	return string(f.ID())
 }
 
 func TestIDFinderMemory(t *testing.T) {
-	var f idFinder
+	var f IDFinder
 	piece := []byte(strings.Repeat("x", 1000))
-	f.write([]byte(`{"id":"`))
+	f.Feed([]byte(`{"id":"`))
 	for range 1000 {
-		f.write(piece)
+		f.Feed(piece)
 	}
-	f.write([]byte(`","a":`))
+	f.Feed([]byte(`","a":`))
 	for range 1000 {
-		f.write(piece)
+		f.Feed(piece)
 	}
 	if got := cap(f.token) + cap(f.id); got > 8*idLimit {
 		t.Errorf("got %d bytes held, want a few times the limit of %d", got, idLimit)

@@ -187,9 +187,9 @@ func (r *Reader) addChunk(unread []byte) {
 // skip passes over a line that is longer than the limit, looking for the id of
 // its message on the way.
 func (r *Reader) skip() error {
-	var f idFinder
+	var f IDFinder
 	for _, chunk := range r.chunks {
-		f.write(chunk)
+		f.Feed(chunk)
 	}
 	r.chunks, r.gathered = nil, 0
 	for {
@@ -198,14 +198,14 @@ func (r *Reader) skip() error {
 		if i >= 0 {
 			part = part[:i]
 		}
-		f.write(part)
+		f.Feed(part)
 		r.start += len(part)
 		if i >= 0 {
 			r.start++
 		}
 		r.searched = r.start
 		if i >= 0 || r.err != nil {
-			return &LineTooLongError{Limit: r.limit, ID: f.found()}
+			return &LineTooLongError{Limit: r.limit, ID: f.ID()}
 		}
 		r.fill()
 	}

@@ -12,8 +12,9 @@ import (
 // one goroutine of the Writer's own, alive only while something waits, brings
 // it out in order.
 type Writer struct {
-	dst io.Writer
-	try func([]byte) (int, error) // writes what goes without waiting; nil if dst can't
+	dst    io.Writer
+	try    func([]byte) (int, error) // writes what goes without waiting; nil if dst can't
+	failed func(error)               // see OnFailure
 
 	mu      sync.Mutex
 	changed sync.Cond // queued fell, writing ended or err was set
@@ -33,13 +34,18 @@ var ErrClosed = errors.New("writer is closed")
 // messages go out on the goroutine that flushes them: by its TryWrite, which
 // returns what went, and no error when the rest would have to wait.
 func NewWriter(dst io.Writer) *Writer {
-	w := &Writer{dst: dst}
+	w := &Writer{dst: dst, failed: func(error) {}}
 	w.changed.L = &w.mu
 	if d, ok := dst.(interface{ TryWrite([]byte) (int, error) }); ok {
 		w.try = d.TryWrite
 	}
 	return w
 }
+
+// OnFailure sets what is called when a write has failed, on the goroutine that
+// wrote, at most once; Close waits for it. It must not block nor use the Writer.
+// Set it before the Writer is used.
+func (w *Writer) OnFailure(failed func(error)) { w.failed = failed }
 
 // Queue appends one line made of pieces and a line end. Pieces smaller than
 // [Large] are copied; larger ones are kept and must not change any more. It
@@ -134,6 +140,9 @@ func (w *Writer) tryAll(p []byte) []byte {
 	for tries := 0; p != nil && tries < maxTries; tries++ {
 		w.mu.Unlock()
 		n, err := w.try(p)
+		if err != nil {
+			w.failed(err)
+		}
 		w.mu.Lock()
 		w.written(n, err)
 		if n < len(p) {
@@ -155,6 +164,9 @@ func (w *Writer) writeAll(p []byte) {
 		n, err := w.dst.Write(p)
 		if n < len(p) && err == nil {
 			err = io.ErrShortWrite
+		}
+		if err != nil {
+			w.failed(err)
 		}
 		w.mu.Lock()
 		w.written(n, err)

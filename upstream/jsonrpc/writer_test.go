@@ -243,6 +243,8 @@ func TestWriterFails(t *testing.T) {
 		dst := newBlocked()
 		w := NewWriter(dst)
 		broken := errors.New("broken")
+		var told []error
+		w.OnFailure(func(err error) { told = append(told, err) })
 		queue(t, w, nil, "a")
 		queue(t, w, nil, "b")
 		waited := make(chan struct{})
@@ -260,6 +262,9 @@ func TestWriterFails(t *testing.T) {
 		w.Close()
 		if err := w.Err(); !errors.Is(err, broken) || w.Queued() != 0 {
 			t.Errorf("got %v, %d queued, want the first error, 0", err, w.Queued())
+		}
+		if len(told) != 1 || !errors.Is(told[0], broken) {
+			t.Errorf("OnFailure: told of %v, want %v once", told, broken)
 		}
 	})
 }
@@ -313,7 +318,12 @@ func TestWriterTries(t *testing.T) {
 			t.Errorf("got %q, want the rest of the line, then the next", got)
 		}
 		dst.err = errors.New("broken")
+		var told error
+		w.OnFailure(func(err error) { told = err })
 		queue(t, w, nil, "i")
+		if !errors.Is(told, dst.err) {
+			t.Errorf("OnFailure: told of %v, want %v", told, dst.err)
+		}
 		if err := w.Err(); !errors.Is(err, dst.err) {
 			t.Errorf("got %v, want %v", err, dst.err)
 		}

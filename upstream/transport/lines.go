@@ -82,6 +82,7 @@ func NewLines(s Stream, recv Receiver, limit int) *Lines {
 		lost:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
+	c.writer.OnFailure(func(error) { _ = c.unwritable() })
 	go c.run()
 	return c
 }
@@ -99,7 +100,7 @@ func (c *Lines) Send(b *jsonrpc.Batch, out *Outgoing) error {
 	if queued := c.writer.Queued(); queued > 0 && queued+size > c.limit+backlog {
 		return ErrCongested
 	}
-	if err := c.writer.Queue(b, out.Pieces...); err != nil {
+	if c.writer.Queue(b, out.Pieces...) != nil {
 		return c.unwritable()
 	}
 	return nil
@@ -160,7 +161,8 @@ func (c *Lines) lose(err error) {
 	}
 }
 
-// unwritable begins the end after a failed write.
+// unwritable begins the end after a failed write, and returns why nothing can
+// be sent.
 func (c *Lines) unwritable() error {
 	c.stream.Close()
 	c.mu.Lock()

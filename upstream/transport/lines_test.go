@@ -191,11 +191,10 @@ func TestLinesInputClosed(t *testing.T) {
 		c := NewLines(Pipes(fromServer, out), &recorder{}, linesLimit)
 		_ = toServer.Close()
 		_ = c.Send(nil, line(`{"id":1}`))
-		synctest.Wait()
+		<-c.Lost() // no further message is needed to notice
 		if err := c.Send(nil, line(`{"id":2}`)); err == nil {
 			t.Error("got no error for a message that cannot be written")
 		}
-		<-c.Lost()
 		<-c.Done()
 		if c.Err() == nil {
 			t.Error("got no reason")

@@ -17,8 +17,8 @@ type event struct {
 	// from jsonrpc.Large on it has memory of its own and may be kept.
 	data []byte
 
-	name    string // "" for the default, which is "message"
-	tooLong bool   // data is cut off after limit bytes
+	name string            // "" for the default, which is "message"
+	over *jsonrpc.IDFinder // in place of data that is over the limit: it was fed with that
 }
 
 // eventReader takes events from a stream. It holds one event and a few KiB, and
@@ -197,9 +197,14 @@ func (r *eventReader) beginValue() {
 }
 
 func (r *eventReader) takeData(part []byte) {
-	if room := r.limit - len(r.ev.data); len(part) > room {
-		r.ev.tooLong = true
-		part = part[:room]
+	if r.ev.over == nil && len(part) > r.limit-len(r.ev.data) {
+		r.ev.over = new(jsonrpc.IDFinder)
+		r.ev.over.Feed(r.ev.data)
+		r.ev.data = nil
+	}
+	if r.ev.over != nil {
+		r.ev.over.Feed(part)
+		return
 	}
 	if need := len(r.ev.data) + len(part); need > cap(r.ev.data) {
 		// Doubled, where append would copy a large message many times over.
@@ -247,7 +252,7 @@ func (r *eventReader) endField() {
 }
 
 func (r *eventReader) endEvent() (dispatch bool) {
-	if len(r.ev.data) == 0 && !r.ev.tooLong {
+	if len(r.ev.data) == 0 && r.ev.over == nil {
 		r.ev.name, r.hasData = "", false
 		return false
 	}

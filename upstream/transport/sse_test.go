@@ -17,7 +17,7 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// seen is an event as tests compare it.
+// seen is an event as tests compare it. Data is the id if it is too long.
 type seen struct {
 	Data, Name, ID string
 	TooLong        bool
@@ -34,7 +34,11 @@ func readEvents(t *testing.T, src io.Reader, limit int) (events []seen, r *event
 		if err != nil {
 			t.Fatalf("reading events: %v", err)
 		}
-		events = append(events, seen{string(ev.data), ev.name, r.lastID, ev.tooLong})
+		got := seen{string(ev.data), ev.name, r.lastID, ev.over != nil}
+		if got.TooLong {
+			got.Data = string(ev.over.ID())
+		}
+		events = append(events, got)
 	}
 }
 
@@ -65,8 +69,10 @@ func TestEvents(t *testing.T) {
 		{"colons in data", "data: a:b: c\n\n", []seen{{Data: "a:b: c"}}},
 		{"byte order mark", "\uFEFFdata: a\n\n\uFEFFdata: b\n\n", []seen{{Data: "a"}}},
 		{"cut off before the blank line", "data: a\n\ndata: b\n", []seen{{Data: "a"}}},
-		{"over the limit", "data: 0123456789\n\ndata: b\n\n", []seen{{Data: "01234567", TooLong: true}, {Data: "b"}}},
-		{"over the limit in lines", "data: 0123\ndata: 4567\n\ndata: b\n\n", []seen{{Data: "0123\n456", TooLong: true}, {Data: "b"}}},
+		{"over the limit", "data: 0123456789\n\ndata: b\n\n", []seen{{TooLong: true}, {Data: "b"}}},
+		{"over the limit with an id", "data: {\"a\":1,\"id\":7}\n\ndata: b\n\n", []seen{{Data: "7", TooLong: true}, {Data: "b"}}},
+		{"over the limit in lines", "data: 0123\ndata: 4567\n\ndata: b\n\n", []seen{{TooLong: true}, {Data: "b"}}},
+		{"over the limit in lines with an id", "data: {\"a\":\ndata: 1,\"id\"\ndata: :7}\n\ndata: b\n\n", []seen{{Data: "7", TooLong: true}, {Data: "b"}}},
 		{"at the limit", "data: 01234567\n\n", []seen{{Data: "01234567"}}},
 	}
 	for _, tt := range tests {
@@ -189,9 +195,9 @@ func plainEvents(stream []byte, limit int) (events []seen) {
 		case line == "":
 			ev.Data = strings.Join(data, "\n")
 			if ev.TooLong = len(ev.Data) > limit; ev.TooLong {
-				ev.Data = ev.Data[:limit]
+				ev.Data = string(jsonrpc.FindID([]byte(ev.Data)))
 			}
-			if ev.Data != "" {
+			if ev.Data != "" || ev.TooLong {
 				events = append(events, ev)
 			}
 			data, ev = nil, seen{ID: ev.ID}

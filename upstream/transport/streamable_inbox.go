@@ -39,8 +39,8 @@ func (in *inbox) drain(events *eventReader) (count int, err error) {
 		switch {
 		case ev.name != "" && ev.name != "message":
 			// 2025-11-25, Streamable HTTP: messages come in events of that name.
-		case ev.tooLong:
-			id := jsonrpc.FindID(ev.data)
+		case ev.over != nil:
+			id := ev.over.ID()
 			in.malformed(id, &jsonrpc.LineTooLongError{Limit: in.limit, ID: id})
 		default:
 			in.take(ev.data)

@@ -277,6 +277,9 @@ func TestStreamableAnswers(t *testing.T) {
 		}, []arrival{{ID: "7", Err: errors.New("message is longer than 4096 bytes")}, {Raw: notice, Origin: 7}}},
 		{"event over the limit, id last", func(w http.ResponseWriter, _ *http.Request) {
 			writeStream(w, `data: {"x":"`+long+"\",\"id\":7}\n\ndata: "+notice+"\n\n")
+		}, []arrival{{ID: "7", Err: errors.New("message is longer than 4096 bytes")}, {Raw: notice, Origin: 7}}},
+		{"event over the limit, no id", func(w http.ResponseWriter, _ *http.Request) {
+			writeStream(w, `data: {"x":"`+long+"\"}\n\ndata: "+notice+"\n\n")
 		}, []arrival{
 			{Err: errors.New("message is longer than 4096 bytes")},
 			{Raw: notice, Origin: 7},
@@ -540,12 +543,12 @@ func TestStreamableLongBatch(t *testing.T) {
 // One huge event fails by itself; the stream goes on, and memory stays small.
 func TestStreamableHugeEvent(t *testing.T) {
 	s, r := connectHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
-		writeStream(w, "data: {\"id\":1,\"x\":\"")
+		writeStream(w, "data: {\"x\":\"")
 		chunk := bytes.Repeat([]byte("x"), 1<<20)
 		for range 100 {
 			_, _ = w.Write(chunk)
 		}
-		writeStream(w, "\"}\n\ndata: "+answer7+"\n\n")
+		writeStream(w, "\",\ndata: \"id\":1}\n\ndata: "+answer7+"\n\n")
 	})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -26,7 +26,7 @@ type Script struct {
 	TTL          int               `json:"ttlMs,omitempty"`    // of modern lists
 	CacheScope   string            `json:"cacheScope,omitempty"`
 
-	Start []Step `json:"start,omitempty"` // done before the first message is read; not over HTTP
+	Start []Step `json:"start,omitempty"` // done before the first message is read; not over Streamable HTTP
 	Rules []Rule `json:"rules,omitempty"` // the first that matches stands in for the server's own answer
 
 	SSE         bool `json:"sse,omitempty"`         // HTTP: answer with an event stream always, not only on need
@@ -61,7 +61,7 @@ type Step struct {
 	Await   string            `json:"await,omitempty"`   // wait for a Release of this name; "cancel": for the client to cancel; "response ID": for its response
 	Release string            `json:"release,omitempty"` // let all go on that wait for this name, now and later
 	Tools   []json.RawMessage `json:"tools,omitempty"`   // list these from now on, and say so
-	Status  int               `json:"status,omitempty"`  // HTTP: answer with this status and no body
+	Status  int               `json:"status,omitempty"`  // HTTP: answer with this status and no body; see HTTPWithSSE and WebSocket
 	Forget  bool              `json:"forget,omitempty"`  // HTTP: forget all sessions
 	Default bool              `json:"default,omitempty"` // what the server would do without a rule
 	Exit    bool              `json:"exit,omitempty"`    // end: a child exits with Code, others break the connection

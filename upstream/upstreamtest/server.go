@@ -12,7 +12,7 @@ import (
 )
 
 // A Server runs one script, for any number of clients at once: those of
-// ServeLines and Pipe, and those of its HTTP handler. All methods may be called
+// ServeLines and Pipe, and those of its HTTP handlers. All methods may be called
 // from any goroutine.
 type Server struct {
 	script Script
@@ -147,18 +147,60 @@ func appendLine(file string, line []byte) {
 // steps returns what to do on a message: the first rule that matches it, else
 // the default.
 func (s *Server) steps(method, name string) []Step {
+	return s.stepsIf(method, name, func([]Step) bool { return true })
+}
+
+// stepsIf is steps for a message that is only dealt with if want says so: else
+// no rule has seen it, and there is nothing to do.
+func (s *Server) stepsIf(method, name string, want func([]Step) bool) []Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	steps := []Step{{Default: true}}
+	var matched []int
 	for i, r := range s.script.Rules {
 		if r.On != method && r.On != method+" "+name {
 			continue
 		}
-		s.matches[i]++
-		if r.Nth == 0 || r.Nth == s.matches[i] {
-			return r.Do
+		matched = append(matched, i)
+		if r.Nth == 0 || r.Nth == s.matches[i]+1 {
+			steps = r.Do
+			break
 		}
 	}
-	return []Step{{Default: true}}
+	if !want(steps) {
+		return nil
+	}
+	for _, i := range matched {
+		s.matches[i]++
+	}
+	return steps
+}
+
+// refuse implements refuser, for transports where a status answers what is not
+// yet a message of a stream.
+func (s *Server) refuse(message []byte) (status int) {
+	if message == nil {
+		return firstStatus(s.script.Start)
+	}
+	var m jsonrpc.Message
+	if m.Parse(message) != nil {
+		return 0
+	}
+	name, _ := jsonrpc.String(jsonrpc.Find(m.Fields, "name"))
+	refused := func(steps []Step) bool { return firstStatus(steps) != 0 }
+	steps := s.stepsIf(string(m.Method), name, refused)
+	if steps == nil {
+		return 0
+	}
+	s.note(string(m.Method), nil, message)
+	return firstStatus(steps)
+}
+
+func firstStatus(steps []Step) int {
+	if len(steps) == 0 {
+		return 0
+	}
+	return steps[0].Status
 }
 
 func (s *Server) listen(l *listener) {
