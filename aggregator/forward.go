@@ -67,7 +67,7 @@ func (s *session) forward(r *request, op *operation) {
 // in.
 func (s *session) forwardLater(r *request, op *operation, subject string) {
 	params := cloneMembers(r.params)
-	s.whenListed(r, op, func(c *call) {
+	s.whenListed(r, op, func(_ context.Context, c *call) {
 		t, refused := op.find(s, subject, c.modern)
 		if refused != nil {
 			if c.end() {
@@ -92,7 +92,7 @@ func cloneMembers(members []jsonrpc.Member) []jsonrpc.Member {
 
 // whenListed handles a request on a goroutine of its own when the first lists
 // are in. It can be cancelled until then.
-func (s *session) whenListed(r *request, op *operation, then func(*call)) {
+func (s *session) whenListed(r *request, op *operation, then func(context.Context, *call)) {
 	c := s.begin(r, op)
 	if c == nil {
 		return
@@ -104,7 +104,7 @@ func (s *session) whenListed(r *request, op *operation, then func(*call)) {
 	s.behind.Go(func() {
 		defer cancel()
 		if s.a.firstLists(ctx) {
-			then(c)
+			then(ctx, c)
 		}
 	})
 }

@@ -36,6 +36,10 @@ var methods = map[string]byEra{
 	"tasks/cancel":         both(forwarding(taskCancel)),
 	"tasks/result":         {legacy: forwarding(taskResult)},
 	"tasks/update":         {modern: forwarding(taskUpdate)},
+	"tasks/list":           {legacy: (*session).listTasks},
+	"prompts/get":          both(forwarding(promptGet)),
+	"resources/read":       both(forwarding(resourceRead)),
+	"completion/complete":  both(forwarding(completion)),
 	"logging/setLevel":     {legacy: (*session).setLevel},
 	"subscriptions/listen": {modern: (*session).listen},
 }

@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 // listTools answers tools/list from the catalog, as soon as that has had its
 // chance to hear from every server. The list is one page.
 func (s *session) listTools(r *request) {
-	if cursor := jsonrpc.Find(r.params, "cursor"); cursor != nil && string(cursor) != "null" {
+	if hasCursor(r.params) {
 		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: unknown cursor")
 		return
 	}
@@ -23,12 +24,19 @@ func (s *session) listTools(r *request) {
 		s.a.refreshOld()
 		return
 	}
-	s.whenListed(r, listing, func(c *call) {
+	s.whenListed(r, listing, func(_ context.Context, c *call) {
 		s.out.WaitBelow(maxUnwritten)
 		if c.end() {
 			s.replyTools(nil, c.id, c.modern)
 		}
 	})
+}
+
+// hasCursor reports whether a page is asked for that is not the first: no list
+// of weir's has any.
+func hasCursor(params []jsonrpc.Member) bool {
+	cursor := jsonrpc.Find(params, "cursor")
+	return cursor != nil && string(cursor) != "null"
 }
 
 func (s *session) replyTools(b *jsonrpc.Batch, id []byte, modern bool) {
