@@ -84,6 +84,7 @@ type Aggregator struct {
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
 	questions map[*upstream.Question]func(b *jsonrpc.Batch, reason []byte) // by which each is withdrawn
+	followers map[followed]int                                             // how many are interested
 	closed    bool
 }
 
@@ -111,6 +112,7 @@ func New(cfg Config) *Aggregator {
 		tasks:     newTaskSealer(cfg.Store.Secret("tasks")),
 		sessions:  make(map[*session]struct{}),
 		questions: make(map[*upstream.Question]func(*jsonrpc.Batch, []byte)),
+		followers: make(map[followed]int),
 	}
 	a.serverInfo = jsonrpc.AppendObject(nil, []jsonrpc.Member{
 		jsonrpc.NewMember("name", []byte(`"weir"`)),
@@ -247,8 +249,12 @@ func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc
 		a.logged(b, from, m, work)
 	case "notifications/elicitation/complete":
 		a.elicitationComplete(b, from, m)
+	case "notifications/resources/updated":
+		a.updated(b, from, m)
 	case "notifications/tasks/status":
 		a.taskStatus(b, from, m)
+	case "notifications/tasks":
+		a.taskTold(b, from, m)
 	}
 }
 

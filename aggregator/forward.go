@@ -26,6 +26,9 @@ type operation struct {
 
 	// find finds who has it, for this host; or why it may not go on.
 	find func(s *session, subject string, modern bool) (target, *refusal)
+
+	// succeeded notes that there is a result; nil for nothing.
+	succeeded func(*call)
 }
 
 // A target is what a request is about, at the server that has it.

@@ -44,6 +44,7 @@ type call struct {
 	token   []byte             // the host's progress token, raw; nil without
 	work    *upstream.Call     // the server's; nil before there is any
 	cancel  context.CancelFunc // of what the call waits for; nil otherwise
+	lasts   bool               // it was answered with a task
 	waiting *waiting           // for a modern host's answers; nil if the server asked nothing
 
 	first upstream.Call // most calls need no other
@@ -158,11 +159,12 @@ func (c *call) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	c.s.holdBack(b)
 }
 
-// progressToken returns the host's token while it wants progress.
+// progressToken returns the host's token while it wants progress: until the
+// answer, or if that was a task (2025-11-25, tasks), as long as the server likes.
 func (c *call) progressToken() []byte {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.s.calls[c.key] != c {
+	if c.s.calls[c.key] != c && !c.lasts {
 		return nil
 	}
 	return c.token

@@ -14,6 +14,8 @@ type listener struct {
 	id    []byte // raw, the host's: it is the subscription's name too
 	key   string // of id
 	tools bool   // tools/list_changed was asked for
+
+	follows []followed
 }
 
 // listen acknowledges what can be honoured of what is asked for, before
@@ -69,10 +71,25 @@ func (s *session) acknowledge(l *listener) {
 // there was one.
 func (s *session) closeListener(key []byte) bool {
 	s.mu.Lock()
+	i := slices.IndexFunc(s.listeners, func(l *listener) bool { return l.key == string(key) })
+	if i < 0 {
+		s.mu.Unlock()
+		return false
+	}
+	follows := s.listeners[i].follows
+	s.listeners = slices.Delete(s.listeners, i, i+1)
+	s.mu.Unlock()
+	s.a.unfollowAll(follows)
+	return true
+}
+
+// endListeners answers every subscription: it ends in good order.
+func (s *session) endListeners() {
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := len(s.listeners)
-	s.listeners = slices.DeleteFunc(s.listeners, func(l *listener) bool { return l.key == string(key) })
-	return len(s.listeners) < before
+	for _, l := range s.listeners {
+		s.write(nil, replyHead(l.id), []byte(`{"resultType":"complete",`), l.meta(), []byte("}}"))
+	}
 }
 
 // meta is the member that names the subscription on each of its messages.

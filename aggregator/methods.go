@@ -27,21 +27,23 @@ type method func(*session, *request)
 
 // methods is every method that hosts may call.
 var methods = map[string]byEra{
-	"initialize":           {legacy: (*session).initialize},
-	"ping":                 {legacy: (*session).ping},
-	"server/discover":      {modern: (*session).discover},
-	"tools/list":           {legacy: (*session).listTools, modern: (*session).listTools},
-	"tools/call":           both(forwarding(toolCall)),
-	"tasks/get":            both(forwarding(taskGet)),
-	"tasks/cancel":         both(forwarding(taskCancel)),
-	"tasks/result":         {legacy: forwarding(taskResult)},
-	"tasks/update":         {modern: forwarding(taskUpdate)},
-	"tasks/list":           {legacy: (*session).listTasks},
-	"prompts/get":          both(forwarding(promptGet)),
-	"resources/read":       both(forwarding(resourceRead)),
-	"completion/complete":  both(forwarding(completion)),
-	"logging/setLevel":     {legacy: (*session).setLevel},
-	"subscriptions/listen": {modern: (*session).listen},
+	"initialize":            {legacy: (*session).initialize},
+	"ping":                  {legacy: (*session).ping},
+	"server/discover":       {modern: (*session).discover},
+	"tools/list":            {legacy: (*session).listTools, modern: (*session).listTools},
+	"tools/call":            both(forwarding(toolCall)),
+	"tasks/get":             both(forwarding(taskGet)),
+	"tasks/cancel":          both(forwarding(taskCancel)),
+	"tasks/result":          {legacy: forwarding(taskResult)},
+	"tasks/update":          {modern: forwarding(taskUpdate)},
+	"tasks/list":            {legacy: (*session).listTasks},
+	"prompts/get":           both(forwarding(promptGet)),
+	"resources/read":        both(forwarding(resourceRead)),
+	"completion/complete":   both(forwarding(completion)),
+	"resources/subscribe":   {legacy: forwarding(resourceSubscribe)},
+	"resources/unsubscribe": {legacy: (*session).unsubscribe},
+	"logging/setLevel":      {legacy: (*session).setLevel},
+	"subscriptions/listen":  {modern: (*session).listen},
 }
 
 // byEra is a method in the two eras.

@@ -97,10 +97,11 @@ func TestRefusals(t *testing.T) {
 
 		// Not carried yet.
 		{"prompts/list", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`, failure("7", -32601, "Method not found: prompts/list")},
-		{"prompts/get", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"x"}}`, failure("7", -32601, "Method not found: prompts/get")},
+		{"prompts/get", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"x"}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"Unknown prompt: x","data":{"kind":"tool_not_found","server":"weir","tool":"x","retryable":false}}}`},
 		{"resources/list", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"resources/list"}`, failure("7", -32601, "Method not found: resources/list")},
-		{"resources/read", nil, `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:",` + meta + `}}`, failure("7", -32601, "Method not found: resources/read")},
-		{"completion/complete", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"completion/complete"}`, failure("7", -32601, "Method not found: completion/complete")},
+		{"resources/read", nil, `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:",` + meta + `}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"Resource not found: x:","data":{"kind":"tool_not_found","server":"weir","retryable":false,"uri":"x:"}}}`},
+		{"resources/read, legacy", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:"}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32002,"message":"Resource not found: x:","data":{"kind":"tool_not_found","server":"weir","retryable":false,"uri":"x:"}}}`},
+		{"completion/complete", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"completion/complete"}`, failure("7", -32602, "Invalid params: completion/complete needs the object ref")},
 		{"logging/setLevel", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"logging/setLevel","params":{"level":"info"}}`, `{"jsonrpc":"2.0","id":7,"result":{}}`},
 		{"unknown level", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"logging/setLevel","params":{"level":"loud"}}`, failure("7", -32602, "Invalid params: unknown log level")},
 		{"modern logging/setLevel", modern.open(), modern.request("7", "logging/setLevel", `"level":"info"`, ""), failure("7", -32601, "Method not found: logging/setLevel")},

@@ -15,6 +15,9 @@ import (
 // passResult writes a result of the server for the host.
 func (c *call) passResult(b *jsonrpc.Batch, a upstream.Answer) {
 	m := a.Message
+	if c.op.succeeded != nil {
+		c.op.succeeded(c)
+	}
 	if m.Result[0] != '{' {
 		c.pass(b, m, m.Result, nil)
 		return
@@ -50,13 +53,19 @@ func (c *call) resultEdits(a upstream.Answer) []jsonrpc.Edit {
 			edits = c.s.a.appendIdentity(edits, meta)
 		}
 		if !complete(m.Fields) || c.op.kind == "task" {
-			edits = c.namedRequests(edits, m.Fields)
+			edits = namedRequests(edits, c.server, jsonrpc.Find(m.Fields, "inputRequests"))
 		}
 	} else {
 		edits = c.downgrade(edits, a)
 	}
-	if c.op.kind == "task" || taskOf(m.Fields) != nil {
+	task := taskOf(m.Fields) != nil
+	if task || c.op.kind == "task" {
 		edits = c.taskEdits(edits, m.Fields)
+	}
+	if task {
+		c.s.mu.Lock()
+		c.lasts = true
+		c.s.mu.Unlock()
 	}
 	return c.exposeURIs(edits, m.Fields)
 }
@@ -100,14 +109,14 @@ func (c *call) hasContent(a upstream.Answer) bool {
 	return !c.modern && a.Modern && structured != nil && !isObject(structured)
 }
 
-// namedRequests names the asking server in what a modern server asks of a
-// modern host.
-func (c *call) namedRequests(edits []jsonrpc.Edit, fields []jsonrpc.Member) []jsonrpc.Edit {
-	requests, err := jsonrpc.ParseObject(nil, jsonrpc.Find(fields, "inputRequests"))
+// namedRequests appends the edits that name the asking server in what a modern
+// server asks of a modern host: the raw inputRequests.
+func namedRequests(edits []jsonrpc.Edit, asker *server, requests []byte) []jsonrpc.Edit {
+	members, err := jsonrpc.ParseObject(nil, requests)
 	if err != nil {
 		return edits
 	}
-	for _, r := range requests {
+	for _, r := range members {
 		method, err := jsonrpc.String(memberOf(r.Value, "method"))
 		if err != nil || method != "elicitation/create" {
 			continue
@@ -117,7 +126,7 @@ func (c *call) namedRequests(edits []jsonrpc.Edit, fields []jsonrpc.Member) []js
 		if err != nil {
 			continue
 		}
-		edits = append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, "["+c.server.Name+"] "+message)})
+		edits = append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, "["+asker.Name+"] "+message)})
 	}
 	return edits
 }

@@ -41,6 +41,7 @@ type session struct {
 	lastAsked uint64
 	hostTasks map[string]*server // whose tasks the host works on
 	level     logLevel           // that a legacy host has set
+	following map[followed]bool  // what a legacy host has subscribed to
 	listeners []*listener        // open subscriptions
 	pushed    bool               // messages may be sent unasked: a legacy host is ready
 	seen      *view              // the lists as the host knows them; nil if it never asked
@@ -49,7 +50,7 @@ type session struct {
 func newSession(a *Aggregator, out io.Writer) *session {
 	s := &session{
 		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call),
-		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server),
+		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server), following: make(map[followed]bool),
 	}
 	s.declared.Store(readDeclared(nil))
 	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }))
@@ -66,6 +67,9 @@ func (s *session) run(ctx context.Context, in io.Reader) error {
 	stop()
 	if s.ctx.Err() != nil {
 		err = context.Cause(s.ctx)
+	}
+	if err != nil {
+		s.endListeners()
 	}
 	s.cancel(err)
 	s.giveUp()
@@ -242,9 +246,14 @@ func (s *session) giveUp() {
 	s.mu.Lock()
 	calls := slices.AppendSeq(slices.Collect(maps.Values(s.calls)), maps.Values(s.parked))
 	asking := s.asking
+	follows := slices.Collect(maps.Keys(s.following))
+	for _, l := range s.listeners {
+		follows = append(follows, l.follows...)
+	}
 	s.calls, s.parked, s.asking = nil, nil, nil
 	s.listeners = nil
 	s.mu.Unlock()
+	s.a.unfollowAll(follows)
 	for _, c := range calls {
 		c.giveUp(nil)
 	}

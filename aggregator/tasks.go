@@ -149,6 +149,9 @@ func (c *call) pollTask(ctx context.Context, a upstream.Answer) (upstream.Answer
 		})
 		c.server.expectTask(id, nil)
 		c.server.up.EndProgress(&c.first)
+		if err == nil {
+			outcome, err = withoutTask(outcome)
+		}
 	}
 	if ctx.Err() != nil {
 		c.server.up.Do(nil, &upstream.Call{
@@ -156,6 +159,31 @@ func (c *call) pollTask(ctx context.Context, a upstream.Answer) (upstream.Answer
 		})
 	}
 	return outcome, err
+}
+
+// withoutTask is the result of a task without the word that it is one.
+func withoutTask(a upstream.Answer) (upstream.Answer, error) {
+	if a.Message == nil || a.Message.Kind == jsonrpc.Failure || !isObject(a.Message.Result) {
+		return a, nil
+	}
+	meta, err := jsonrpc.ParseObject(nil, jsonrpc.Find(a.Message.Fields, "_meta"))
+	if err != nil || jsonrpc.Find(meta, metaRelatedTask) == nil {
+		return a, nil
+	}
+	value := rewritten(meta, metaRelatedTask, nil)
+	if len(meta) == 1 {
+		value = nil
+	}
+	return outcomeOf("result", rewritten(a.Message.Fields, "_meta", value), a.Modern)
+}
+
+// outcomeOf is an answer made of a raw result or error.
+func outcomeOf(member string, value []byte, modern bool) (upstream.Answer, error) {
+	m := new(jsonrpc.Message)
+	if err := m.Parse(append(append([]byte(`{"jsonrpc":"2.0","id":0,"`+member+`":`), value...), '}')); err != nil {
+		return upstream.Answer{}, errNoTask
+	}
+	return upstream.Answer{Message: m, Modern: modern}, nil
 }
 
 // nobody is the Sink of work whose outcome is of no interest.
@@ -229,11 +257,7 @@ func endOfTask(a upstream.Answer) (upstream.Answer, error) {
 	if !isObject(value) {
 		return a, errTaskCancelled
 	}
-	m := new(jsonrpc.Message)
-	if err := m.Parse(append(append([]byte(`{"jsonrpc":"2.0","id":0,"`+member+`":`), value...), '}')); err != nil {
-		return a, errNoTask
-	}
-	return upstream.Answer{Message: m, Modern: a.Modern}, nil
+	return outcomeOf(member, value, a.Modern)
 }
 
 // The bounds of how often a task is asked for.

@@ -1,0 +1,246 @@
+package aggregator
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// This file is what hosts want to hear of by itself: changes of resources, of
+// which a legacy host says so one by one and a modern one with a subscription,
+// and of tasks of the extension. Servers of either era are told in their way by
+// package upstream.
+
+var (
+	resourceSubscribe = &operation{
+		method: "resources/subscribe", kind: "resource", member: "uri",
+		subject: named("resources/subscribe", "uri"), find: (*session).findResource,
+		succeeded: (*call).subscribed,
+	}
+	resourceUnsubscribe = &operation{
+		method: "resources/unsubscribe", kind: "resource", member: "uri",
+		subject: named("resources/unsubscribe", "uri"), find: (*session).findResource,
+	}
+)
+
+// followed is a resource or a task, as its server calls it.
+type followed struct {
+	server *server
+	name   string
+	task   bool
+}
+
+// subscribed notes that the server has taken a legacy host's subscription.
+func (c *call) subscribed() {
+	f := followed{server: c.server, name: c.name}
+	c.s.mu.Lock()
+	fresh := !c.s.following[f]
+	c.s.following[f] = true
+	c.s.mu.Unlock()
+	if fresh {
+		c.s.a.follow(f)
+	}
+}
+
+// unsubscribe tells the server of a legacy host's end of interest, unless
+// another host is interested still.
+func (s *session) unsubscribe(r *request) {
+	uri, refused := resourceUnsubscribe.subject(r.params)
+	if refused == nil {
+		t, _ := s.findResource(uri, r.modern) // what is unknown, forward refuses
+		if !s.unfollow(followed{server: t.server, name: t.name}) {
+			s.reply(&s.batch, r.id, []byte("{}"))
+			return
+		}
+	}
+	s.forward(r, resourceUnsubscribe)
+}
+
+// unfollow ends a legacy host's interest. It reports whether the server is to
+// be told.
+func (s *session) unfollow(f followed) bool {
+	s.mu.Lock()
+	had := s.following[f]
+	delete(s.following, f)
+	s.mu.Unlock()
+	return !had || s.a.unfollow(f)
+}
+
+// follow counts one more who is interested. It reports whether that is the
+// first.
+func (a *Aggregator) follow(f followed) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.followers[f]++
+	return a.followers[f] == 1
+}
+
+// unfollow counts one less. It reports whether that was the last.
+func (a *Aggregator) unfollow(f followed) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.followers[f]--
+	if a.followers[f] > 0 {
+		return false
+	}
+	delete(a.followers, f)
+	return true
+}
+
+// followAll makes the servers tell what a modern host's subscription asks for.
+func (a *Aggregator) followAll(all []followed) {
+	for _, f := range all {
+		switch {
+		case !a.follow(f):
+		case f.task:
+			f.server.up.WatchTask(f.name, true)
+		default:
+			a.tell(f, resourceSubscribe)
+		}
+	}
+}
+
+// unfollowAll is the end of followAll.
+func (a *Aggregator) unfollowAll(all []followed) {
+	for _, f := range all {
+		switch {
+		case !a.unfollow(f):
+		case f.task:
+			f.server.up.WatchTask(f.name, false)
+		default:
+			a.tell(f, resourceUnsubscribe)
+		}
+	}
+}
+
+func (a *Aggregator) tell(f followed, op *operation) {
+	f.server.up.Do(nil, &upstream.Call{
+		Method: op.method, Sink: nobody{}, Name: f.name,
+		Params: []jsonrpc.Member{jsonrpc.NewMember("uri", jsonrpc.AppendString(nil, f.name))},
+	})
+}
+
+// concerns reports whether news of a resource are news of what is followed: it
+// is the same, or lies below it (2025-11-25, resources).
+func (f *followed) concerns(from *server, uri string) bool {
+	rest, ok := strings.CutPrefix(uri, f.name)
+	return ok && f.server == from && !f.task &&
+		(rest == "" || strings.HasSuffix(f.name, "/") || strings.ContainsRune("/?#", rune(rest[0])))
+}
+
+// updated passes a server's word that a resource has changed.
+func (a *Aggregator) updated(b *jsonrpc.Batch, from *server, m *jsonrpc.Message) {
+	uri, err := jsonrpc.String(jsonrpc.Find(m.Fields, "uri"))
+	if err != nil {
+		return
+	}
+	params := m.Fields
+	if exposed := (exposer{}).ExposeURI(from.Name, uri); exposed != uri {
+		params = rewrittenMembers(params, "uri", jsonrpc.AppendString(nil, exposed))
+	}
+	a.notifyFollowers(b, m.Method, params, func(f *followed) bool { return f.concerns(from, uri) })
+}
+
+// taskTold passes what a modern server tells of a task (2026-07-28, tasks
+// extension).
+func (a *Aggregator) taskTold(b *jsonrpc.Batch, from *server, m *jsonrpc.Message) {
+	id, err := jsonrpc.String(jsonrpc.Find(m.Fields, "taskId"))
+	if err != nil {
+		return
+	}
+	params := rewrittenMembers(m.Fields, "taskId", jsonrpc.AppendString(nil, a.tasks.seal(from.Name, id)))
+	if requests := jsonrpc.Find(params, "inputRequests"); requests != nil {
+		edits := namedRequests(nil, from, requests)
+		params = rewrittenMembers(params, "inputRequests", jsonrpc.Splice(nil, requests, edits...))
+	}
+	a.notifyFollowers(b, m.Method, params, func(f *followed) bool { return *f == followed{from, id, true} })
+}
+
+// notifyFollowers writes a notification to each host that follows what it
+// concerns: to a legacy one once, to a modern one on each subscription.
+func (a *Aggregator) notifyFollowers(b *jsonrpc.Batch, method []byte, params []jsonrpc.Member, concerned func(*followed) bool) {
+	for _, s := range a.sessionList() {
+		for _, subscription := range s.subscriptionsOf(concerned) {
+			s.write(b, notification(method, params, subscription))
+		}
+		s.holdBack(b)
+	}
+}
+
+// subscriptionsOf returns the raw ids of the subscriptions that are concerned;
+// nil among them is that of a legacy host, which has none.
+func (s *session) subscriptionsOf(concerned func(*followed) bool) (ids [][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pushed {
+		for f := range s.following {
+			if concerned(&f) {
+				ids = append(ids, nil)
+				break
+			}
+		}
+	}
+	for _, l := range s.listeners {
+		if slices.ContainsFunc(l.follows, func(f followed) bool { return concerned(&f) }) {
+			ids = append(ids, l.id)
+		}
+	}
+	return ids
+}
+
+// notification is one with the id of the host's subscription in place of weir's
+// own, or without any where that is nil.
+func notification(method []byte, params []jsonrpc.Member, subscription []byte) []byte {
+	meta, err := jsonrpc.ParseObject(nil, jsonrpc.Find(params, "_meta"))
+	hasMeta := err == nil
+	meta = slices.DeleteFunc(meta, func(m jsonrpc.Member) bool { return string(m.Key) == upstream.MetaSubscription })
+	if subscription != nil {
+		meta = append(meta, jsonrpc.NewMember(upstream.MetaSubscription, subscription))
+	}
+	value := jsonrpc.AppendObject(nil, meta)
+	switch {
+	case hasMeta && len(meta) == 0:
+		params = rewrittenMembers(params, "_meta", nil)
+	case hasMeta:
+		params = rewrittenMembers(params, "_meta", value)
+	case subscription != nil:
+		params = append(slices.Clip(params), jsonrpc.NewMember("_meta", value))
+	}
+	out := jsonrpc.AppendString([]byte(`{"jsonrpc":"2.0","method":`), string(method))
+	return append(jsonrpc.AppendObject(append(out, `,"params":`...), params), '}')
+}
+
+// wanted reads the resources and tasks that a modern host's subscription asks
+// for, and adds to honoured what it gets: what is there for it, and told of.
+func (s *session) wanted(filter, honoured []jsonrpc.Member) ([]followed, []jsonrpc.Member) {
+	var all []followed
+	for _, of := range []struct {
+		member string
+		find   func(*session, string, bool) (target, *refusal)
+		task   bool
+	}{{"resourceSubscriptions", (*session).findResource, false}, {"taskIds", (*session).findTask, true}} {
+		names, err := jsonrpc.ParseArray(nil, jsonrpc.Find(filter, of.member))
+		if err != nil || len(names) > maxFollowed {
+			continue
+		}
+		var good [][]byte
+		for _, raw := range names {
+			name, err := jsonrpc.String(raw)
+			if err != nil {
+				continue
+			}
+			if t, refused := of.find(s, name, true); refused == nil {
+				all = append(all, followed{t.server, t.name, of.task})
+				good = append(good, raw)
+			}
+		}
+		honoured = append(honoured, jsonrpc.NewMember(of.member, slices.Concat([]byte("["), bytes.Join(good, []byte(",")), []byte("]"))))
+	}
+	return all, honoured
+}
+
+// maxFollowed is how many resources or tasks one subscription may name.
+const maxFollowed = 1000
