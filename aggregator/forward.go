@@ -53,6 +53,9 @@ func (s *session) forward(r *request, op *operation) {
 		return
 	}
 	t, refused := op.find(s, subject, r.modern)
+	if refused == nil && op == toolCall && !r.modern {
+		refused = t.taskRefusal(r.params)
+	}
 	switch {
 	case refused != nil && refused.unknown && !s.a.listsAreIn():
 		s.forwardLater(r, op, subject)

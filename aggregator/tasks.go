@@ -119,6 +119,15 @@ func (c *call) pollsTask(t target, params []jsonrpc.Member) bool {
 	return requiresTask(t.tool)
 }
 
+// taskRefusal refuses to make a task of a call of a modern server, which decides
+// that by itself (2025-11-25, tasks).
+func (t target) taskRefusal(params []jsonrpc.Member) *refusal {
+	if jsonrpc.Find(params, "task") == nil || !t.server.speaks(true) {
+		return nil
+	}
+	return &refusal{code: codeMethodNotFound, message: "Tool " + clip(t.name) + " does not support tasks"}
+}
+
 func requiresTask(tool *catalog.Route) bool {
 	raw := tool.Item.Raw()
 	return bytes.Contains(raw, []byte(`"taskSupport"`)) &&
