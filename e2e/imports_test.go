@@ -60,6 +60,11 @@ var order = []place{
 	{"upstream/pipe", nil, "a pipe is a pipe"},
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
+	{
+		"upstream/upstreamtest/reference",
+		[]string{"upstream/jsonrpc", "upstream/upstreamtest"},
+		"what weir is compared with shares nothing with weir but the parser",
+	},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},

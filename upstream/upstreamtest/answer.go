@@ -25,6 +25,7 @@ func (x *exchange) answer() {
 		if method == "notifications/initialized" {
 			x.initialized()
 		}
+		x.handled()
 	case method == "initialize":
 		x.initialize()
 	case x.version != "" && !x.server.script.speaksModern():
@@ -53,7 +54,8 @@ func (x *exchange) initialize() {
 		return
 	}
 	x.client.agree(version)
-	result := `{"protocolVersion":` + quote(version) + `,"capabilities":` + x.capabilities() + `,"serverInfo":` + x.serverInfo()
+	x.handled()
+	result := `{"protocolVersion":` + quote(version) + `,"capabilities":` + x.capabilities(version) + `,"serverInfo":` + x.serverInfo()
 	if script.Instructions != "" {
 		result += `,"instructions":` + quote(script.Instructions)
 	}
@@ -71,8 +73,8 @@ func (x *exchange) unsupported(wanted string) {
 
 // initialized makes a legacy client one that gets notifications unasked.
 func (x *exchange) initialized() {
-	x.client.mu.Lock()
-	defer x.client.mu.Unlock()
+	x.client.pushing.Lock()
+	defer x.client.pushing.Unlock()
 	if x.client.push != nil {
 		x.server.listen(x.client.push)
 	}
@@ -97,7 +99,9 @@ func (x *exchange) modern(method string) {
 	case method == "server/discover":
 		x.discover()
 	case method == "subscriptions/listen":
-		x.subscribe()
+		if !x.handled() {
+			x.subscribe()
+		}
 	default:
 		x.common(method)
 	}
@@ -105,6 +109,9 @@ func (x *exchange) modern(method string) {
 
 // common is what both eras have.
 func (x *exchange) common(method string) {
+	if x.handled() {
+		return
+	}
 	switch method {
 	case "tools/list":
 		x.listTools()
@@ -120,7 +127,7 @@ func (x *exchange) discover() {
 	if err != nil {
 		panic(err)
 	}
-	result := `"supportedVersions":` + string(versions) + `,"capabilities":` + x.capabilities()
+	result := `"supportedVersions":` + string(versions) + `,"capabilities":` + x.capabilities(x.version)
 	if text := x.server.script.Instructions; text != "" {
 		result += `,"instructions":` + quote(text)
 	}
@@ -246,7 +253,10 @@ func (x *exchange) hints() string {
 	return `"ttlMs":` + strconv.Itoa(x.server.script.TTL) + `,"cacheScope":` + quote(scope)
 }
 
-func (x *exchange) capabilities() string {
+func (x *exchange) capabilities(version string) string {
+	if h := x.server.handler; h != nil {
+		return string(oneLine(h.Capabilities(version)))
+	}
 	if c := x.server.script.Capabilities; c != nil {
 		return string(oneLine(c))
 	}
@@ -254,6 +264,9 @@ func (x *exchange) capabilities() string {
 }
 
 func (x *exchange) serverInfo() string {
+	if info := x.server.script.ServerInfo; info != nil {
+		return string(oneLine(info))
+	}
 	name := x.server.script.Name
 	if name == "" {
 		name = "scripted"

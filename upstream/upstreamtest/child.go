@@ -29,7 +29,12 @@ func Main(file string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	err = New(script).ServeLines(context.Background(), os.Stdin, os.Stdout, os.Stderr)
+	return New(script).Main()
+}
+
+// Main serves the standard streams and returns the exit code.
+func (s *Server) Main() int {
+	err := s.ServeLines(context.Background(), os.Stdin, os.Stdout, os.Stderr)
 	if ended, ok := errors.AsType[*EndedError](err); ok {
 		return ended.Code
 	}

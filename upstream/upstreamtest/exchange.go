@@ -25,7 +25,7 @@ type way interface {
 // An exchange is one request or notification, and what is done about it.
 type exchange struct {
 	server *Server
-	client *client
+	client *Client
 	way    way
 	header http.Header // of the HTTP request, nil without one
 
@@ -40,7 +40,7 @@ type exchange struct {
 	version   string // the revision that params._meta names, "" without
 }
 
-func (s *Server) exchange(ctx context.Context, c *client, w way) *exchange {
+func (s *Server) exchange(ctx context.Context, c *Client, w way) *exchange {
 	return &exchange{server: s, client: c, way: w, connection: ctx, ctx: ctx}
 }
 
@@ -84,6 +84,7 @@ func (x *exchange) receive(fork func(func())) {
 func (x *exchange) noRequest() {
 	if x.message.Kind != jsonrpc.Notification {
 		x.server.Release("response " + string(x.message.ID))
+		x.handled()
 		return
 	}
 	if string(x.message.Method) == "notifications/cancelled" {

@@ -75,8 +75,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 // wrongHeader says which header of a modern request does not match its body.
 func (x *exchange) wrongHeader() string {
 	target := x.name
-	if string(x.message.Method) == "resources/read" {
+	switch string(x.message.Method) {
+	case "resources/read":
 		target, _ = jsonrpc.String(jsonrpc.Find(x.message.Fields, "uri"))
+	case "tasks/get", "tasks/update", "tasks/cancel":
+		target, _ = jsonrpc.String(jsonrpc.Find(x.message.Fields, "taskId"))
 	}
 	named := target != "" || x.header.Get("Mcp-Name") != ""
 	switch {
@@ -137,7 +140,7 @@ func (s *Server) enter(x *exchange, answer *httpWay) bool {
 
 // open begins a session and returns its id; all of a sessionless server share
 // one, whose id is empty.
-func (s *Server) open(c *client) string {
+func (s *Server) open(c *Client) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := ""
@@ -163,6 +166,8 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	l := &listener{way: answer}
 	s.listen(l)
 	defer s.unlisten(l)
+	session.attach(l)
+	defer session.detach(l)
 	s.note("GET", r.Header.Clone(), nil)
 	<-r.Context().Done()
 }

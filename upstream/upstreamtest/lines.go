@@ -25,8 +25,10 @@ func (s *Server) ServeLines(ctx context.Context, in io.Reader, out, stderr io.Wr
 	defer cancel(nil)
 	w := &lineWay{out: out, errOut: stderr, cancel: cancel}
 	c := newClient()
-	c.push = &listener{way: w}
-	defer s.unlisten(c.push)
+	push := &listener{way: w}
+	c.attach(push)
+	defer c.detach(push)
+	defer s.unlisten(push)
 
 	var calls sync.WaitGroup
 	defer calls.Wait()

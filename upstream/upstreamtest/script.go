@@ -18,6 +18,7 @@ const (
 // well-behaved legacy server without tools.
 type Script struct {
 	Name         string            `json:"name,omitempty"`         // serverInfo.name; "" = "scripted"
+	ServerInfo   json.RawMessage   `json:"serverInfo,omitempty"`   // all of it, with a name of its own; nil = Name and a version
 	Versions     []string          `json:"versions,omitempty"`     // revisions it speaks, best first; nil = Legacy
 	Capabilities json.RawMessage   `json:"capabilities,omitempty"` // nil = {"tools":{"listChanged":true}}
 	Instructions string            `json:"instructions,omitempty"`

@@ -15,7 +15,8 @@ import (
 // ServeLines and Pipe, and those of its HTTP handlers. All methods may be called
 // from any goroutine.
 type Server struct {
-	script Script
+	script  Script
+	handler Handler // nil for none
 
 	mu        sync.Mutex
 	tools     []json.RawMessage
@@ -24,7 +25,7 @@ type Server struct {
 	received  []Received
 	arrived   chan struct{} // closed, and replaced, with each message received
 	listeners map[*listener]struct{}
-	sessions  map[string]*client
+	sessions  map[string]*Client
 }
 
 // Received is a message as it came. Header is nil but over HTTP.
@@ -43,7 +44,7 @@ func New(script Script) *Server {
 		gates:     map[string]chan struct{}{},
 		arrived:   make(chan struct{}),
 		listeners: map[*listener]struct{}{},
-		sessions:  map[string]*client{},
+		sessions:  map[string]*Client{},
 	}
 }
 
@@ -235,44 +236,53 @@ func subscriptionMeta(id []byte) string {
 	return `{"_meta":{"io.modelcontextprotocol/subscriptionId":` + string(id) + `}}`
 }
 
-// A client is what the server knows of a peer between its messages. A modern
+// A CancelledError is the cause of a request's end when the client has
+// cancelled it by a notification. Reason is raw, nil without one.
+type CancelledError struct{ Reason []byte }
+
+func (e *CancelledError) Error() string { return "cancelled by the client" }
+
+// A Client is what the server knows of a peer between its messages. A modern
 // peer over HTTP has a new one with each message.
-type client struct {
+type Client struct {
+	pushing sync.Mutex // guards push and backlog, and keeps pushed messages in order
+	push    *listener  // where a legacy client gets unasked messages; over HTTP, nil while it does not listen
+	backlog [][]byte   // pushed while it did not
+
 	mu      sync.Mutex
 	version string // the legacy version agreed on, "" before initialize
-	calls   map[string]context.CancelFunc
-	push    *listener // where a legacy client gets unasked messages; nil before notifications/initialized
+	calls   map[string]context.CancelCauseFunc
 }
 
-func newClient() *client { return &client{calls: map[string]context.CancelFunc{}} }
+func newClient() *Client { return &Client{calls: map[string]context.CancelCauseFunc{}} }
 
-func (c *client) agree(version string) {
+func (c *Client) agree(version string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.version = version
 }
 
-func (c *client) agreed() string {
+func (c *Client) agreed() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.version
 }
 
 // begin notes a request; its context ends when the client cancels it.
-func (c *client) begin(ctx context.Context, id []byte) (cancelled context.Context, end func()) {
-	cancelled, cancel := context.WithCancel(ctx)
+func (c *Client) begin(ctx context.Context, id []byte) (cancelled context.Context, end func()) {
+	cancelled, cancel := context.WithCancelCause(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[string(id)] = cancel
 	return cancelled, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		cancel()
+		cancel(nil)
 		delete(c.calls, string(id))
 	}
 }
 
-func (c *client) cancel(params []byte) {
+func (c *Client) cancel(params []byte) {
 	members, err := jsonrpc.ParseObject(nil, params)
 	if err != nil {
 		return
@@ -280,6 +290,6 @@ func (c *client) cancel(params []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cancel := c.calls[string(jsonrpc.Find(members, "requestId"))]; cancel != nil {
-		cancel()
+		cancel(&CancelledError{Reason: jsonrpc.Find(members, "reason")})
 	}
 }
