@@ -108,6 +108,7 @@ func New(cfg Config) *Aggregator {
 		log:       cfg.Log,
 		byName:    make(map[string]*server, len(cfg.Servers)),
 		whole:     make(chan struct{}),
+		learned:   newLearned(),
 		seal:      newSealer(),
 		tasks:     newTaskSealer(cfg.Store.Secret("tasks")),
 		sessions:  make(map[*session]struct{}),
@@ -203,8 +204,15 @@ type ServerStatus struct {
 	Name      string
 	Transport string
 	upstream.Status
-	Tools   int       // in its list
-	Fetched time.Time // when it told that list; zero if never
+
+	// What it lists.
+	Tools     int
+	Prompts   int
+	Resources int // and templates
+
+	// Fetched is when it told the oldest of its lists; zero if it has not told
+	// all of them yet.
+	Fetched time.Time
 
 	// Failure is why it did not tell a newer one, if that was tried last.
 	Failure catalog.Failure
@@ -217,11 +225,22 @@ func (a *Aggregator) Status() []ServerStatus {
 	for i, s := range a.servers {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
 		if lists := s.current(); lists != nil {
-			out[i].Tools, out[i].Fetched = len(lists.Tools.Items), lists.Tools.Fetched
-			out[i].Failure = lists.Failure
+			out[i].count(lists)
 		}
 	}
 	return out
+}
+
+func (s *ServerStatus) count(lists *catalog.Lists) {
+	s.Tools, s.Prompts = len(lists.Tools.Items), len(lists.Prompts.Items)
+	s.Resources = len(lists.Resources.Items) + len(lists.Templates.Items)
+	s.Failure = lists.Failure
+	s.Fetched = lists.Tools.Fetched
+	for k := range catalog.Kind(catalog.Kinds) {
+		if fetched := lists.Of(k).Fetched; fetched.Before(s.Fetched) {
+			s.Fetched = fetched
+		}
+	}
 }
 
 // sessionList returns the sessions there are now.
@@ -242,9 +261,10 @@ type events Aggregator
 func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc.Message, work *upstream.Call) {
 	a := (*Aggregator)(e)
 	from := a.byName[u.Name()]
+	if from.announced(m.Method) {
+		return
+	}
 	switch string(m.Method) {
-	case "notifications/tools/list_changed":
-		from.changed()
 	case "notifications/message":
 		a.logged(b, from, m, work)
 	case "notifications/elicitation/complete":

@@ -1,6 +1,8 @@
 package aggregator
 
 import (
+	"cmp"
+
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -84,7 +86,7 @@ func (s *session) initialize(r *request) {
 	s.declared.Store(d)
 	s.a.open(s.peer(r))
 	result := append([]byte(`{"protocolVersion":`), jsonrpc.AppendString(nil, version)...)
-	result = s.appendSelf(result)
+	result = s.appendSelf(result, version)
 	result = append(append(result, `,"serverInfo":`...), s.a.serverInfo...)
 	s.reply(&s.batch, r.id, append(result, '}'))
 }
@@ -92,21 +94,20 @@ func (s *session) initialize(r *request) {
 // discover answers server/discover (2026-07-28, discovery).
 func (s *session) discover(r *request) {
 	result := append([]byte(`{"resultType":"complete","supportedVersions":`), supportedVersions()...)
-	result = s.appendSelf(result)
+	result = s.appendSelf(result, r.version)
 	result = append(result, `,"ttlMs":0,"cacheScope":"private",`...)
 	s.reply(&s.batch, r.id, append(s.a.appendServerMeta(result), '}'))
 }
 
-// appendSelf appends what both handshakes say of weir: the capabilities and the
-// instructions.
-func (s *session) appendSelf(dst []byte) []byte {
-	dst = append(dst, `,"capabilities":{`...)
-	if s.a.claimsTools() {
-		dst = append(dst, `"tools":{"listChanged":true}`...)
-	}
-	dst = append(dst, '}')
-	if s.a.cfg.Notice != "" {
-		dst = append(append(dst, `,"instructions":`...), jsonrpc.AppendString(nil, s.a.cfg.Notice)...)
+// appendSelf appends what both handshakes say of weir to a host of this revision:
+// the capabilities and the instructions, those of all servers together.
+func (s *session) appendSelf(dst []byte, revision string) []byte {
+	v := s.a.view.Load()
+	claims := v.claims()
+	dst = claims.Append(append(dst, `,"capabilities":`...), revision)
+	instructions := cmp.Or(s.a.cfg.Notice, v.snapshot.Instructions(v.shows))
+	if instructions != "" {
+		dst = jsonrpc.AppendString(append(dst, `,"instructions":`...), instructions)
 	}
 	return dst
 }

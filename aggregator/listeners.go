@@ -1,9 +1,9 @@
 package aggregator
 
 import (
-	"bytes"
 	"slices"
 
+	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -13,7 +13,7 @@ import (
 type listener struct {
 	id    []byte // raw, the host's: it is the subscription's name too
 	key   string // of id
-	tools bool   // tools/list_changed was asked for
+	wants kindSet
 
 	follows []followed
 }
@@ -26,11 +26,13 @@ func (s *session) listen(r *request) {
 		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: subscriptions/listen needs the object notifications")
 		return
 	}
-	l := &listener{
-		id: slices.Clone(r.id), key: string(idKey(r.id)),
-		tools: string(jsonrpc.Find(filter, "toolsListChanged")) == "true",
+	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id))}
+	for i := range changes {
+		if string(jsonrpc.Find(filter, changes[i].filter)) == "true" {
+			l.wants |= changes[i].kinds
+		}
 	}
-	if !s.addListener(l) {
+	if !s.addListener(l, s.shape(r)) {
 		s.refuseWith(&s.batch, r.id, tooMany("subscriptions are open"))
 		return
 	}
@@ -41,9 +43,9 @@ func (s *session) listen(r *request) {
 const maxListeners = 100
 
 // addListener reports false if there are too many. The lock keeps changes from
-// being told before the acknowledgement. A host that has not asked for the list
+// being told before the acknowledgement. A host that has not asked for a list
 // yet may have it from an earlier weir: that was the stored one.
-func (s *session) addListener(l *listener) bool {
+func (s *session) addListener(l *listener, in shape) bool {
 	listed := s.a.listsAreIn()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,19 +54,27 @@ func (s *session) addListener(l *listener) bool {
 	}
 	s.acknowledge(l)
 	s.listeners = append(s.listeners, l)
-	if s.seen == nil && listed {
-		s.seen = s.a.view.Load()
+	if !listed {
+		return true
+	}
+	now := s.a.view.Load()
+	for k := range s.seen {
+		if l.wants.has(catalog.Kind(k)) && s.seen[k].text == nil {
+			s.seen[k] = sight{in, now.lists[k].in(in)}
+		}
 	}
 	return true
 }
 
 func (s *session) acknowledge(l *listener) {
-	honoured := []byte("{}")
-	if l.tools {
-		honoured = []byte(`{"toolsListChanged":true}`)
+	var honoured []jsonrpc.Member
+	for i := range changes {
+		if l.wants&changes[i].kinds != 0 {
+			honoured = append(honoured, jsonrpc.NewMember(changes[i].filter, []byte("true")))
+		}
 	}
 	s.write(&s.batch, []byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{`),
-		l.meta(), []byte(`,"notifications":`), honoured, []byte("}}"))
+		l.meta(), []byte(`,"notifications":`), jsonrpc.AppendObject(nil, honoured), []byte("}}"))
 }
 
 // closeListener ends the subscription that the id names. It reports whether
@@ -98,14 +108,6 @@ func (l *listener) meta() []byte {
 	return append(out, '}')
 }
 
-// look returns the lists as they are now, and notes that the host knows them.
-func (s *session) look() *view {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen = s.a.view.Load()
-	return s.seen
-}
-
 // pushIfChanged announces the lists if the host knows others: to a legacy host
 // once, to a modern one on each stream that asked. One that has left too much
 // unread hears of it with the next change.
@@ -113,31 +115,34 @@ func (s *session) pushIfChanged() {
 	if s.out.Queued() > maxUnwritten {
 		return
 	}
-	for _, change := range s.changes() {
+	for _, change := range s.dueChanges() {
 		s.write(nil, change)
 	}
 }
 
-// changes returns the notifications that are due, and takes them for sent. What
-// nobody wants to hear is not.
-func (s *session) changes() (due [][]byte) {
+// dueChanges returns the notifications that are due, and takes them for sent.
+// What nobody wants to hear is not.
+func (s *session) dueChanges() (due [][]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.a.view.Load()
-	if s.seen == nil || bytes.Equal(s.seen.tools, now.tools) {
-		return nil
-	}
-	const changed = `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"`
-	if s.pushed {
-		due = append(due, []byte(changed+"}"))
-	}
-	for _, l := range s.listeners {
-		if l.tools {
-			due = append(due, slices.Concat([]byte(changed+`,"params":{`), l.meta(), []byte("}}")))
+	for _, change := range changes {
+		if !s.stale(change.kinds, now) {
+			continue
 		}
-	}
-	if len(due) > 0 {
-		s.seen = now
+		before := len(due)
+		head := `{"jsonrpc":"2.0","method":"` + change.method + `"`
+		if s.pushed {
+			due = append(due, []byte(head+"}"))
+		}
+		for _, l := range s.listeners {
+			if l.wants&change.kinds != 0 {
+				due = append(due, slices.Concat([]byte(head+`,"params":{`), l.meta(), []byte("}}")))
+			}
+		}
+		if len(due) > before {
+			s.catchUp(change.kinds, now)
+		}
 	}
 	return due
 }

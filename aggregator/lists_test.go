@@ -166,7 +166,7 @@ func TestChanges(t *testing.T) {
 			return modern.request(id, "subscriptions/listen", `"notifications":{`+what+`}`, "")
 		}
 		want(t, "two streams", h.send(listen("2", `"toolsListChanged":true`), listen(`"2"`, `"toolsListChanged":true,"promptsListChanged":true`), listen("3", `"toolsListChanged":false`)),
-			ack("2", `"toolsListChanged":true`), ack(`"2"`, `"toolsListChanged":true`), ack("3", ""))
+			ack("2", `"toolsListChanged":true`), ack(`"2"`, `"toolsListChanged":true,"promptsListChanged":true`), ack("3", ""))
 		want(t, "what it has missed", after(h), told("2"), told(`"2"`))
 		server.SetTools(upstreamtest.Tool("z"))
 		want(t, "the next change", after(h), told("2"), told(`"2"`))
@@ -306,7 +306,7 @@ func TestWarnings(t *testing.T) {
 		pass(time.Second)
 		h.close()
 		weir.Close()
-		for text, want := range map[string]int{"tool left out": 3, "name is taken": 1} {
+		for text, want := range map[string]int{"item left out": 3, "name is taken": 1} {
 			if n := strings.Count(log.String(), text); n != want {
 				t.Errorf("got %d warnings %q, want %d:\n%s", n, text, want, log.String())
 			}
@@ -397,7 +397,7 @@ func TestOwnTools(t *testing.T) {
 		cfg := config(t, nil)
 		cfg.Notice, cfg.Policy = notice, policy.DenyAll("broken")
 		_, h := start(t, cfg)
-		want(t, "initialize", h.send(initialize), result(`"init"`, `"protocolVersion":"2025-11-25",`+claims+`,"instructions":"`+notice+`","serverInfo":`+weirInfo))
+		want(t, "initialize", h.send(initialize), result(`"init"`, `"protocolVersion":"2025-11-25",`+toolClaims+`,"instructions":"`+notice+`","serverInfo":`+weirInfo))
 		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+serversDefinition+`]`))
 		want(t, "call", h.send(legacy.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+notice+`"}]`))
 		want(t, "modern call", h.send(modern.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+notice+`"}],"resultType":"complete",`+serverMeta))

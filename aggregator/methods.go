@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -27,10 +28,15 @@ type method func(*session, *request)
 
 // methods is every method that hosts may call.
 var methods = map[string]byEra{
-	"initialize":            {legacy: (*session).initialize},
-	"ping":                  {legacy: (*session).ping},
-	"server/discover":       {modern: (*session).discover},
-	"tools/list":            {legacy: (*session).listTools, modern: (*session).listTools},
+	"initialize":      {legacy: (*session).initialize},
+	"ping":            {legacy: (*session).ping},
+	"server/discover": {modern: (*session).discover},
+
+	"tools/list":               both(listing(catalog.Tools)),
+	"prompts/list":             both(listing(catalog.Prompts)),
+	"resources/list":           both(listing(catalog.Resources)),
+	"resources/templates/list": both(listing(catalog.Templates)),
+
 	"tools/call":            both(forwarding(toolCall)),
 	"tasks/get":             both(forwarding(taskGet)),
 	"tasks/cancel":          both(forwarding(taskCancel)),

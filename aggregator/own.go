@@ -28,7 +28,7 @@ func (a *Aggregator) ownTools() policy.Verdict {
 }
 
 const serversDefinition = `{"name":"` + serversTool + `","title":"Servers behind weir",` +
-	`"description":"Lists the MCP servers that weir is configured with: state, protocol revision, number of tools, and what is wrong with each that does not work.",` +
+	`"description":"Lists the MCP servers that weir is configured with: state, protocol revision, how much it lists, and what is wrong with each that does not work.",` +
 	`"inputSchema":{"type":"object","properties":{},"additionalProperties":false},` +
 	`"annotations":{"readOnlyHint":true,"openWorldHint":false}}`
 
@@ -79,6 +79,12 @@ func (a *Aggregator) describeServers() string {
 	}
 	for _, s := range a.Status() {
 		fmt.Fprintf(&b, "%s: %s, %d tools", s.Name, s.State, s.Tools)
+		if s.Prompts > 0 {
+			fmt.Fprintf(&b, ", %d prompts", s.Prompts)
+		}
+		if s.Resources > 0 {
+			fmt.Fprintf(&b, ", %d resources", s.Resources)
+		}
 		if s.Facts.Version != "" {
 			fmt.Fprintf(&b, ", protocol %s", s.Facts.Version)
 		}

@@ -96,9 +96,8 @@ func TestRefusals(t *testing.T) {
 		},
 
 		// Not carried yet.
-		{"prompts/list", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"prompts/list"}`, failure("7", -32601, "Method not found: prompts/list")},
+		{"Prompts/list", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"Prompts/list"}`, failure("7", -32601, "Method not found: Prompts/list")},
 		{"prompts/get", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"x"}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"Unknown prompt: x","data":{"kind":"tool_not_found","server":"weir","tool":"x","retryable":false}}}`},
-		{"resources/list", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"resources/list"}`, failure("7", -32601, "Method not found: resources/list")},
 		{"resources/read", nil, `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:",` + meta + `}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"Resource not found: x:","data":{"kind":"tool_not_found","server":"weir","retryable":false,"uri":"x:"}}}`},
 		{"resources/read, legacy", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:"}}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32002,"message":"Resource not found: x:","data":{"kind":"tool_not_found","server":"weir","retryable":false,"uri":"x:"}}}`},
 		{"completion/complete", legacy.open(), `{"jsonrpc":"2.0","id":7,"method":"completion/complete"}`, failure("7", -32602, "Invalid params: completion/complete needs the object ref")},

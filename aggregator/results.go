@@ -22,7 +22,7 @@ func (c *call) passResult(b *jsonrpc.Batch, a upstream.Answer) {
 		c.pass(b, m, m.Result, nil)
 		return
 	}
-	c.s.a.learned.learn(c.server, c.op, m.Fields)
+	c.s.a.learn(c.server, m.Fields)
 	if !c.modern && a.Modern && !complete(m.Fields) {
 		c.fail(b, c.unsuitable())
 		return

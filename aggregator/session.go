@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -44,7 +45,7 @@ type session struct {
 	following map[followed]bool  // what a legacy host has subscribed to
 	listeners []*listener        // open subscriptions
 	pushed    bool               // messages may be sent unasked: a legacy host is ready
-	seen      *view              // the lists as the host knows them; nil if it never asked
+	seen      [catalog.Kinds]sight
 }
 
 func newSession(a *Aggregator, out io.Writer) *session {

@@ -138,7 +138,7 @@ func (a *Aggregator) updated(b *jsonrpc.Batch, from *server, m *jsonrpc.Message)
 		return
 	}
 	params := m.Fields
-	if exposed := (exposer{}).ExposeURI(from.Name, uri); exposed != uri {
+	if exposed := a.view.Load().snapshot.ExposeURI(from.Name, uri); exposed != uri {
 		params = rewrittenMembers(params, "uri", jsonrpc.AppendString(nil, exposed))
 	}
 	a.notifyFollowers(b, m.Method, params, func(f *followed) bool { return f.concerns(from, uri) })

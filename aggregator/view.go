@@ -8,17 +8,17 @@ import (
 	"github.com/weir-mcp/weir/policy"
 )
 
-// view is what the principal sees of a snapshot, encoded once for all the
-// times it is asked for. It is immutable.
+// view is what the principal sees of a snapshot. It is immutable.
 type view struct {
 	snapshot *catalog.Snapshot
-	routes   []*catalog.Route // the listed ones
-	tools    []byte           // the member "tools" of a list result
+	lists    [catalog.Kinds]*viewedList
+	shown    map[string]bool // the servers that are there for the principal
+	sharers  []string        // those of them that have resources
 }
 
 // setSnapshot merges what the servers list now. It reports whether the view of
 // it is another one.
-func (a *Aggregator) setSnapshot() bool {
+func (a *Aggregator) setSnapshot() (changed bool) {
 	a.merging.Lock()
 	defer a.merging.Unlock()
 	servers := make([]catalog.Server, len(a.servers))
@@ -26,16 +26,23 @@ func (a *Aggregator) setSnapshot() bool {
 		servers[i] = catalog.Server{Lists: s.current(), Tools: s.Tools.Admits}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, s.Prefix, s.Aliases
 	}
-	snapshot := catalog.Merge(a.cfg.Names, servers)
 	old := a.view.Load()
-	for _, warning := range snapshot.Warnings {
-		if old == nil || !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
+	if old == nil {
+		old = &view{snapshot: &catalog.Snapshot{}}
+	}
+	v := a.look(catalog.Merge(a.cfg.Names, servers))
+	for _, warning := range v.snapshot.Warnings {
+		if !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
 			a.log.Warn().Err(warning).Msg("name is taken")
 		}
 	}
-	v := a.look(snapshot)
+	for k, l := range v.lists {
+		if !l.adopt(old.lists[k]) {
+			changed = true
+		}
+	}
 	a.view.Store(v)
-	return old == nil || !catalog.Same(old.routes, v.routes)
+	return changed
 }
 
 func sameText(a error) func(error) bool {
@@ -45,32 +52,58 @@ func sameText(a error) func(error) bool {
 // look applies the policy to a snapshot. weir's own tools stand behind the
 // servers'.
 func (a *Aggregator) look(snapshot *catalog.Snapshot) *view {
-	v := &view{snapshot: snapshot}
-	for _, route := range snapshot.Routes(catalog.Tools) {
-		if a.listed(route) {
-			v.routes = append(v.routes, route)
+	v := &view{snapshot: snapshot, shown: make(map[string]bool, len(a.servers))}
+	for k := range catalog.Kind(catalog.Kinds) {
+		l := &viewedList{kind: k}
+		for _, route := range snapshot.Routes(k) {
+			if a.listed(route) {
+				l.add(route)
+				v.shown[route.Server] = true
+			}
+		}
+		v.lists[k] = l
+	}
+	v.lists[catalog.Tools].own = a.ownTools().Listed()
+	for _, s := range a.servers {
+		if a.shows(s) {
+			v.shown[s.Name] = true
 		}
 	}
-	v.tools = catalog.AppendList(nil, catalog.Tools, v.routes, (*catalog.Route).AppendDefinition)
-	if a.ownTools().Listed() {
-		v.tools = appendOwnTools(v.tools, len(v.routes) == 0)
+	for _, name := range snapshot.Sharers() {
+		if v.shown[name] {
+			v.sharers = append(v.sharers, name)
+		}
 	}
 	return v
 }
 
-// judge is the policy's word on a tool.
+// shows reports whether a server is there for the principal, whatever it lists.
+// Of what one might list that was never asked nothing is known.
+func (a *Aggregator) shows(s *server) bool {
+	if lists := s.current(); lists == nil || !lists.Known() {
+		return true
+	}
+	return a.cfg.Policy.Decide(policy.Request{Server: s.Name, Kind: policy.AnyKind}).Listed()
+}
+
+// judge is the policy's word on what a server lists. A template is judged by
+// its text, as a resource.
 func (a *Aggregator) judge(route *catalog.Route) policy.Verdict {
-	return a.cfg.Policy.Decide(policy.Request{Server: route.Server, Kind: policy.Tool, Name: route.Item.Name()})
+	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[route.Kind]
+	return a.cfg.Policy.Decide(policy.Request{Server: route.Server, Kind: kind, Name: route.Item.Name()})
 }
 
 func (a *Aggregator) listed(route *catalog.Route) bool { return a.judge(route).Listed() }
 
-// claimsTools reports whether hosts are told of tools: while any server has not
-// been listed it may have some.
-func (a *Aggregator) claimsTools() bool {
-	claims := a.view.Load().snapshot.Claims(func(string) bool { return true })
-	return claims.Tools || a.ownTools().Listed()
+// claims are the capabilities that hosts are told of. weir's own tools are tools
+// too.
+func (v *view) claims() catalog.Claims {
+	claims := v.snapshot.Claims(v.shows)
+	claims.Tools = claims.Tools || v.lists[catalog.Tools].own
+	return claims
 }
+
+func (v *view) shows(server string) bool { return v.shown[server] }
 
 // firstLists waits until the first lists are in, or were waited for long
 // enough. It reports false if ctx ended before.

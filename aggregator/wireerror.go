@@ -227,7 +227,7 @@ func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeInvalidParams, 10)}}
 	case n == codeInvalidParams, n == codeMethodNotFound:
 		// It may be something that the server has dropped without a word.
-		c.server.changed()
+		c.server.doubted(c.op.kind)
 	}
 	c.pass(b, m, m.Error, edits)
 }

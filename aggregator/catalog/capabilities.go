@@ -29,6 +29,11 @@ type tasksOffer struct{ list, cancel, toolCalls bool }
 // The features that are capabilities of their own (2025-11-25, lifecycle).
 var features = [...]string{"tools", "prompts", "resources", "completions", "logging"}
 
+// Declares reports whether a server with these capabilities has things of a kind.
+func Declares(capabilities []byte, k Kind) bool {
+	return isObject(jsonrpc.Find(object(capabilities), kinds[k].capability))
+}
+
 // readOffer reads a server's capabilities. What is not as it should be is not
 // there.
 func readOffer(raw []byte) offer {
@@ -36,7 +41,7 @@ func readOffer(raw []byte) offer {
 	members := object(raw)
 	for _, name := range features {
 		value := jsonrpc.Find(members, name)
-		if len(value) == 0 || value[0] != '{' {
+		if !isObject(value) {
 			continue
 		}
 		settings := object(value)

@@ -11,6 +11,7 @@ import (
 // places are the resources and templates by their URIs: what leads from a URI to
 // a server, and back.
 type places struct {
+	several   bool     // there are two servers or more
 	sharers   []string // the servers that have resources
 	labels    *namespace.Labels
 	resources map[string]*Route // by exposed URI
@@ -36,6 +37,7 @@ type pattern struct {
 // before has the same. Those that cannot have another one are left out.
 func (s *Snapshot) place(spaces []namespace.Server) {
 	p := &s.places
+	p.several = len(spaces) > 1
 	p.labels = namespace.NewLabels(spaces)
 	p.moved = map[origin]string{}
 	p.resources = s.locate(Resources)
@@ -195,7 +197,7 @@ func (p *places) owner(uri string, permitted func(*Route) bool, times int) (serv
 
 // expose returns the URI by which hosts reach what a server calls uri.
 func (p *places) expose(server int, uri string, times int) string {
-	if len(p.sharers) < 2 && len(p.pages) == 0 {
+	if !p.many() {
 		return uri
 	}
 	if exposed, ok := p.moved[origin{server, uri}]; ok {
@@ -211,9 +213,11 @@ func (p *places) expose(server int, uri string, times int) string {
 	return exposed
 }
 
+// many reports whether two servers may have resources, listed or not.
+func (p *places) many() bool { return len(p.sharers) > 1 || p.several && len(p.pages) > 0 }
+
 // Sharers returns the servers that have resources, in the order of the
-// configuration. Where there are not two of them, URIs need no thought. The slice
-// must not be changed.
+// configuration. The slice must not be changed.
 func (s *Snapshot) Sharers() []string { return s.places.sharers }
 
 // Locate finds the server that a host's URI leads to, and what that server calls
@@ -232,12 +236,16 @@ func (s *Snapshot) Locate(uri string, permitted func(*Route) bool) (server, orig
 // none.
 func (s *Snapshot) Template(exposed string) *Route { return s.places.templates[exposed] }
 
+// MayMoveURIs reports whether ExposeURI has anything to do: whether two servers
+// have resources.
+func (s *Snapshot) MayMoveURIs() bool { return s.places.many() }
+
 // ExposeURI returns the URI by which the host reaches what a server calls so:
 // the same, unless that one leads to another server. It is for the URIs in what
 // the server sends. Of a URI that cannot be rewritten (namespace.Labels) it is
 // the same nevertheless.
 func (s *Snapshot) ExposeURI(server, original string) string {
-	if len(s.places.sharers) < 2 && len(s.places.pages) == 0 {
+	if !s.MayMoveURIs() {
 		return original
 	}
 	i := slices.IndexFunc(s.servers, func(s Server) bool { return s.Name == server })

@@ -19,9 +19,10 @@ func (a *app) serversCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "servers",
 		Short: "Connect to every server and say how it went",
-		Long: `Connect to every configured server, list its tools anew, and say how it went:
-state, transport, protocol revision, version, number of tools, and for one that
-failed the reason and the age of the list that hosts are shown instead.
+		Long: `Connect to every configured server, list all it has anew, and say how it went:
+state, transport, protocol revision, version, numbers of tools, prompts and
+resources, and for one that failed the reason and the age of the lists that
+hosts are shown instead.
 
 The exit code is 3 if some servers failed, 1 if all did.`,
 		Example: `  weir servers
@@ -79,12 +80,17 @@ type serverLine struct {
 	Protocol  string `json:"protocol,omitempty"`
 	Version   string `json:"version,omitempty"` // as the server calls itself
 	Tools     int    `json:"tools"`
+	Prompts   int    `json:"prompts"`
+	Resources int    `json:"resources"` // and templates
 	ListAge   string `json:"listAge,omitempty"`
 	Error     string `json:"error,omitempty"`
 }
 
 func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
-	line := serverLine{Name: s.Name, State: string(s.State), Transport: s.Transport, Tools: s.Tools}
+	line := serverLine{
+		Name: s.Name, State: string(s.State), Transport: s.Transport,
+		Tools: s.Tools, Prompts: s.Prompts, Resources: s.Resources,
+	}
 	if s.State == upstream.Ready {
 		line.Era, line.Protocol = "legacy", s.Facts.Version
 		if s.Facts.Modern {
@@ -106,7 +112,7 @@ func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 	case s.Failure.At.After(began):
 		line.Error = printable(s.Failure.Text)
 	default:
-		line.Error = "its tools were not listed in time"
+		line.Error = "its lists did not come in time"
 	}
 	return line
 }
@@ -157,7 +163,7 @@ func (a *app) printServers(lines []serverLine) error {
 		return nil
 	}
 	p := a.paint()
-	t := table{head: []string{"SERVER", "STATE", "TRANSPORT", "PROTOCOL", "VERSION", "TOOLS", "LISTED"}}
+	t := table{head: []string{"SERVER", "STATE", "TRANSPORT", "PROTOCOL", "VERSION", "TOOLS", "PROMPTS", "RESOURCES", "LISTED"}}
 	for _, line := range lines {
 		t.rows = append(t.rows, []cell{
 			{line.Name, p.bold},
@@ -166,6 +172,8 @@ func (a *app) printServers(lines []serverLine) error {
 			plain(line.Protocol),
 			plain(oneLine(line.Version, 16)),
 			plain(fmt.Sprint(line.Tools)),
+			plain(fmt.Sprint(line.Prompts)),
+			plain(fmt.Sprint(line.Resources)),
 			plain(line.ListAge),
 		})
 	}
