@@ -7,16 +7,31 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// feature is one thing that a server may have.
-type feature struct {
-	has       bool
-	announces bool // it tells of changes
+// feature is a capability that stands for a thing that a server has.
+type feature uint8
+
+const (
+	toolsFeature feature = iota
+	promptsFeature
+	resourcesFeature
+	completionsFeature
+	loggingFeature
+	featureCount = iota
+)
+
+// The keys of the features (2025-11-25, lifecycle).
+var featureKeys = [featureCount]string{"tools", "prompts", "resources", "completions", "logging"}
+
+// features are those of one server.
+type features struct {
+	has       [featureCount]bool
+	announces [featureCount]bool // it tells of changes
+	subscribe bool               // to resources
 }
 
-// offer is what a server's capabilities say.
+// offer is all that a server's capabilities say.
 type offer struct {
-	features  map[string]feature
-	subscribe bool // to resources
+	features
 
 	tasks        tasksOffer
 	extensions   []jsonrpc.Member
@@ -26,34 +41,36 @@ type offer struct {
 // tasksOffer is the capability "tasks" (2025-11-25, tasks).
 type tasksOffer struct{ list, cancel, toolCalls bool }
 
-// The features that are capabilities of their own (2025-11-25, lifecycle).
-var features = [...]string{"tools", "prompts", "resources", "completions", "logging"}
-
 // Declares reports whether a server with these capabilities has things of a kind.
 func Declares(capabilities []byte, k Kind) bool {
-	return isObject(jsonrpc.Find(object(capabilities), kinds[k].capability))
+	return readFeatures(object(capabilities)).has[kinds[k].feature]
 }
 
 // readOffer reads a server's capabilities. What is not as it should be is not
 // there.
 func readOffer(raw []byte) offer {
-	o := offer{features: make(map[string]feature, len(features))}
 	members := object(raw)
-	for _, name := range features {
-		value := jsonrpc.Find(members, name)
+	return offer{
+		features:     readFeatures(members),
+		tasks:        readTasks(jsonrpc.Find(members, "tasks")),
+		extensions:   settingsOf(jsonrpc.Find(members, "extensions")),
+		experimental: settingsOf(jsonrpc.Find(members, "experimental")),
+	}
+}
+
+func readFeatures(capabilities []jsonrpc.Member) (f features) {
+	for i, key := range featureKeys {
+		value := jsonrpc.Find(capabilities, key)
 		if !isObject(value) {
 			continue
 		}
 		settings := object(value)
-		o.features[name] = feature{has: true, announces: isTrue(settings, "listChanged")}
-		if name == "resources" {
-			o.subscribe = isTrue(settings, "subscribe")
+		f.has[i], f.announces[i] = true, isTrue(settings, "listChanged")
+		if feature(i) == resourcesFeature {
+			f.subscribe = isTrue(settings, "subscribe")
 		}
 	}
-	o.tasks = readTasks(jsonrpc.Find(members, "tasks"))
-	o.extensions = settingsOf(jsonrpc.Find(members, "extensions"))
-	o.experimental = settingsOf(jsonrpc.Find(members, "experimental"))
-	return o
+	return f
 }
 
 func readTasks(raw []byte) tasksOffer {
@@ -142,12 +159,12 @@ func (s *Snapshot) Claims(permitted func(server string) bool) Claims {
 }
 
 func (c *Claims) add(o offer, modern bool) {
-	c.Tools = c.Tools || o.features["tools"].has
-	c.Prompts = c.Prompts || o.features["prompts"].has
-	c.Resources = c.Resources || o.features["resources"].has
+	c.Tools = c.Tools || o.has[toolsFeature]
+	c.Prompts = c.Prompts || o.has[promptsFeature]
+	c.Resources = c.Resources || o.has[resourcesFeature]
 	c.Subscribe = c.Subscribe || o.subscribe
-	c.Completions = c.Completions || o.features["completions"].has
-	c.Logging = c.Logging || o.features["logging"].has
+	c.Completions = c.Completions || o.has[completionsFeature]
+	c.Logging = c.Logging || o.has[loggingFeature]
 	if !modern {
 		c.tasks = c.tasks.with(o.tasks)
 		return

@@ -14,6 +14,7 @@ import (
 // type.
 type fields struct {
 	members []jsonrpc.Member
+	room    []jsonrpc.Member // for those of the lists
 	err     error
 }
 
@@ -49,12 +50,12 @@ func (f *fields) flag(key string) bool {
 
 // list reads a list whose items are the next pieces.
 func (f *fields) list(key string, rest *pieces) List {
-	var room [8]jsonrpc.Member
-	members, err := jsonrpc.ParseObject(room[:0], jsonrpc.Find(f.members, key))
+	members, err := jsonrpc.ParseObject(f.room[:0], jsonrpc.Find(f.members, key))
 	if err != nil {
 		f.fail(key)
 		return List{}
 	}
+	f.room = members
 	in := fields{members: members}
 	l := List{
 		Fetched: moment(in.number("fetched")),

@@ -205,7 +205,7 @@ func appendPiece(dst, piece []byte) []byte {
 
 // lists reads the lists of a section. They alias it.
 func (s *section) lists() (*Lists, error) {
-	f := fields{members: s.members}
+	f := fields{members: s.members, room: make([]jsonrpc.Member, 0, 8)}
 	rest := pieces{text: s.body}
 	l := &Lists{
 		Version:      f.text("spokenVersion"),

@@ -13,15 +13,15 @@ const (
 )
 
 var kinds = [Kinds]struct {
-	noun       string // for people
-	list       string // the member of a list result that holds the items
-	key        string // the member of an item that names it
-	capability string // of the server
+	noun    string // for people
+	list    string // the member of a list result that holds the items
+	key     string // the member of an item that names it
+	feature feature
 }{
-	Tools:     {"tool", "tools", "name", "tools"},
-	Prompts:   {"prompt", "prompts", "name", "prompts"},
-	Resources: {"resource", "resources", "uri", "resources"},
-	Templates: {"resource template", "resourceTemplates", "uriTemplate", "resources"},
+	Tools:     {"tool", "tools", "name", toolsFeature},
+	Prompts:   {"prompt", "prompts", "name", promptsFeature},
+	Resources: {"resource", "resources", "uri", resourcesFeature},
+	Templates: {"resource template", "resourceTemplates", "uriTemplate", resourcesFeature},
 }
 
 func (k Kind) String() string { return kinds[k].noun }

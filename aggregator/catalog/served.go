@@ -23,13 +23,14 @@ type served struct {
 	until   time.Time // until when the lists are fresh that say so; zero: none does
 }
 
-// add takes in what one server, of this era, told.
-func (s *served) add(l *List, modern bool, offer feature) {
+// add takes in what one server, of this era, told: whether it has such a list at
+// all, and announces its changes.
+func (s *served) add(l *List, modern, has, announces bool) {
 	if l.Fetched.IsZero() {
 		s.missing = true
 		return
 	}
-	if !offer.has {
+	if !has {
 		return
 	}
 	s.private = s.private || !modern || l.Scope != ScopePublic
@@ -39,7 +40,7 @@ func (s *served) add(l *List, modern bool, offer feature) {
 		if s.until.IsZero() || until.Before(s.until) {
 			s.until = until
 		}
-	case offer.announces:
+	case announces:
 		s.pushed = true
 	default:
 		s.stale = true

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/weir-mcp/weir/aggregator/namespace"
@@ -72,17 +73,15 @@ func Merge(rules namespace.Rules, servers []Server) *Snapshot {
 
 // count notes what the servers say of their lists.
 func (s *Snapshot) count() {
+	none := &Lists{}
 	for i := range s.servers {
-		lists, offer := s.servers[i].Lists, offer{}
-		if lists == nil {
-			lists = &Lists{}
-		} else if lists.Known() {
-			offer = readOffer(lists.Capabilities)
-		}
+		lists := cmp.Or(s.servers[i].Lists, none)
+		f := readFeatures(object(lists.Capabilities))
 		for k := range Kind(Kinds) {
-			s.served[k].add(lists.Of(k), lists.Modern, offer.features[kinds[k].capability])
+			at := kinds[k].feature
+			s.served[k].add(lists.Of(k), lists.Modern, f.has[at], f.announces[at])
 		}
-		if offer.features["resources"].has {
+		if f.has[resourcesFeature] {
 			s.places.sharers = append(s.places.sharers, s.servers[i].Name)
 		}
 	}
