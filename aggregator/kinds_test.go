@@ -223,16 +223,53 @@ func TestOneKindFails(t *testing.T) {
 			t.Errorf("the list took %v, want %v at most", took, 2*kindGrace)
 		}
 	})
-	bubble(t, "all refused", func(t *testing.T) {
-		s := failing(upstreamtest.Step{Error: raw(`{"code":-32000,"message":"later"}`)})
-		for _, method := range []string{"tools/list", resourcesMethod, templatesMethod} {
-			s.Rules = append([]upstreamtest.Rule{{On: method, Do: []upstreamtest.Step{{Error: raw(`{"code":-32000,"message":"no"}`)}}}}, s.Rules...)
-		}
+	bubble(t, "all that it declares", func(t *testing.T) {
+		s := upstreamtest.Script{Rules: []upstreamtest.Rule{{On: "tools/list", Do: []upstreamtest.Step{{Error: raw(`{"code":-32000,"message":"no"}`)}}}}}
 		a, h := start(t, config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(s)}, "up"))
 		h.send(legacy.open()...)
 		want(t, "tools", ask(h, "tools/list"), list("1"))
 		if a.servers[0].current().Known() {
 			t.Error("a server that has told nothing counts as listed")
+		}
+	})
+}
+
+// TestKindOfAnotherVariant: a list that failed, and is there only from another
+// sort of host, is asked for again at the next start.
+func TestKindOfAnotherVariant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		life := func(e era, prompts upstreamtest.Step) (asked int, lists []string) {
+			script := offering(legacy, offers{"tools/list": `"tools":[` + definition("x") + `]`})
+			script.Versions = []string{upstreamtest.Modern, upstreamtest.Legacy}
+			script.Rules = append([]upstreamtest.Rule{{On: promptsMethod, Do: []upstreamtest.Step{prompts}}}, script.Rules...)
+			server := upstreamtest.New(script)
+			store, err := catalog.OpenStore(t.Context(), folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := config(t, map[string]*upstreamtest.Server{"up": server}, "up")
+			cfg.Store = store
+			a := New(cfg)
+			h := hostOf(t, a)
+			h.send(e.open()...)
+			pass(time.Second)
+			lists = h.send(e.request("1", promptsMethod, "", ""))
+			h.close()
+			a.Close()
+			return len(server.Received(promptsMethod)), lists
+		}
+		fine := upstreamtest.Step{Reply: raw(`{"prompts":[{"name":"p"}]}`)}
+		refused := upstreamtest.Step{Error: raw(`{"code":-32000,"message":"later"}`)}
+		life(legacy, fine)
+		if _, lists := life(modern, refused); !strings.Contains(strings.Join(lists, ""), "up__p") {
+			t.Errorf("got %s, want the list told to another sort of host", lists)
+		}
+		if asked, _ := life(modern, fine); asked != 1 {
+			t.Errorf("the server was asked %d times for its prompts, want once", asked)
+		}
+		if asked, _ := life(modern, fine); asked != 0 {
+			t.Errorf("the server was asked %d times more for its prompts, want none", asked)
 		}
 	})
 }
@@ -342,7 +379,10 @@ func TestShapes(t *testing.T) {
 // as they are there for the principal.
 func TestHandshakes(t *testing.T) {
 	script := func(capabilities, instructions string) *upstreamtest.Server {
-		return upstreamtest.New(upstreamtest.Script{Capabilities: raw(capabilities), Instructions: instructions})
+		return upstreamtest.New(upstreamtest.Script{
+			Capabilities: raw(capabilities), Instructions: instructions,
+			Rules: []upstreamtest.Rule{{On: promptsMethod, Do: []upstreamtest.Step{{Reply: raw(`{"prompts":[{"name":"p"}]}`)}}}},
+		})
 	}
 	begin := func(t *testing.T, p *policy.Policy) (before, after string) {
 		servers := map[string]*upstreamtest.Server{
@@ -368,9 +408,21 @@ func TestHandshakes(t *testing.T) {
 	})
 	bubble(t, "one denied", func(t *testing.T) {
 		discovered, _ := begin(t, ruled(t, policy.Rule{Server: text("a"), Level: level(policy.Deny)}))
-		const only = `"capabilities":{"prompts":{"listChanged":true},"logging":{}},"instructions":"# b (tools: b__*)\nUse B."`
-		if !strings.Contains(discovered, only) {
-			t.Errorf("got %s, want %s in it", discovered, only)
+		const other = `"capabilities":{"prompts":{"listChanged":true},"logging":{}},"instructions":"# b (tools: b__*)\nUse B."`
+		if !strings.Contains(discovered, other) {
+			t.Errorf("got %s, want %s in it", discovered, other)
+		}
+	})
+	bubble(t, "one prompt permitted", func(t *testing.T) {
+		p, err := policy.Compile(policy.Config{
+			Default: level(policy.Deny), Rules: []policy.Rule{{Server: text("b"), Prompt: text("p"), Level: level(policy.Read)}},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		discovered, _ := begin(t, p)
+		if !strings.Contains(discovered, "Use B.") || strings.Contains(discovered, "A.") {
+			t.Errorf("got %s, want the instructions of the server with that prompt only", discovered)
 		}
 	})
 }

@@ -70,13 +70,11 @@ func (a *Aggregator) readable(server, uri string) bool {
 // learn remembers the URIs in a result of a server. Where no other server has
 // resources there is nothing to know.
 func (a *Aggregator) learn(from *server, fields []jsonrpc.Member) {
-	v := a.view.Load()
-	if len(v.sharers) < 2 {
+	if len(a.view.Load().sharers) < 2 {
 		return
 	}
 	for _, raw := range resultURIs(fields) {
-		uri, err := jsonrpc.String(raw)
-		if err == nil && v.snapshot.ExposeURI(from.Name, uri) == uri {
+		if uri, err := jsonrpc.String(raw); err == nil {
 			a.learned.add(uri, from)
 		}
 	}

@@ -185,6 +185,18 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// A URI that says of itself that it was rewritten again and again is not taken
+// apart to its end.
+func TestRewritingIsBounded(t *testing.T) {
+	s := Merge(namespace.Rules{}, []Server{sharing(t, "a", "{+any}"), sharing(t, "b", "x:b"), sharing(t, "c", "x:c")})
+	if server, original, ok := s.Locate(strings.Repeat("b+c+", 1<<18)+"x:c", permitAll); ok {
+		t.Errorf("got %d bytes of %q, want nothing", len(original), server)
+	}
+	if server, _, ok := s.Locate("b+c+b+x:c", permitAll); !ok || server != "b" {
+		t.Errorf("got %q, %t, want the outermost server", server, ok)
+	}
+}
+
 func TestWarningsAreBounded(t *testing.T) {
 	uris := make([]string, 3*maxWarnings)
 	for i := range uris {
