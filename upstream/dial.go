@@ -106,7 +106,7 @@ func (s *Set) dialStdio(ctx context.Context, cfg Config, recv transport.Receiver
 }
 
 func dialHTTP(_ context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
-	return transport.NewStreamable(transport.StreamableConfig{
+	return transport.NewStreamable(transport.HTTPConfig{
 		URL: cfg.URL, Header: header(cfg.Headers), Limit: cfg.MessageLimit,
 	}, recv), nil
 }

@@ -187,11 +187,14 @@ func (c *Lines) stopTimer() {
 func (c *Lines) read() error {
 	var b jsonrpc.Batch
 	defer b.Flush()
-	lines := jsonrpc.NewReader(c.stream.Input(), c.limit, b.Flush)
+	var lines source = jsonrpc.NewReader(c.stream.Input(), c.limit, b.Flush)
+	if choosy, ok := c.stream.(interface{ check(lines source) source }); ok {
+		lines = choosy.check(lines)
+	}
 	for first := true; ; first = false {
 		line, err := lines.Next()
-		if tooLong, ok := errors.AsType[*jsonrpc.LineTooLongError](err); ok {
-			c.recv.Malformed(&b, tooLong.ID, err)
+		if id, ok := passedOver(err); ok {
+			c.recv.Malformed(&b, id, err)
 			continue
 		}
 		if err != nil {
@@ -202,6 +205,22 @@ func (c *Lines) read() error {
 		}
 		c.deliver(&b, line)
 	}
+}
+
+// A source yields the lines of a stream. After an error that passedOver knows it
+// goes on.
+type source interface{ Next() ([]byte, error) }
+
+// passedOver reports whether err is about one line alone, and returns the id
+// that was found in it.
+func passedOver(err error) (id []byte, ok bool) {
+	if tooLong, is := errors.AsType[*jsonrpc.LineTooLongError](err); is {
+		return tooLong.ID, true
+	}
+	if binary, is := errors.AsType[*BinaryError](err); is {
+		return binary.ID, true
+	}
+	return nil, false
 }
 
 // byteOrderMark is what some runtimes on Windows begin their output with.

@@ -11,9 +11,9 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// StreamableConfig says how to reach a server by Streamable HTTP.
-type StreamableConfig struct {
-	URL string // of the MCP endpoint, http or https; required
+// HTTPConfig says how to reach a server by Streamable HTTP or by HTTP+SSE.
+type HTTPConfig struct {
+	URL string // of the MCP endpoint, or of the event stream; http or https; required
 
 	// Header goes with every request. What the protocol or HTTP itself sets is
 	// left out of it.
@@ -38,7 +38,7 @@ type StreamableConfig struct {
 // A message to Receive of jsonrpc.Large bytes or more has memory of its own and
 // may be kept.
 type Streamable struct {
-	config StreamableConfig
+	config HTTPConfig
 	recv   Receiver
 	client *http.Client
 
@@ -52,6 +52,8 @@ type Streamable struct {
 	// Some servers refuse what overtakes it, so requests and notifications wait.
 	initialized chan struct{}
 
+	noticeSlots chan struct{} // of all that is no request
+
 	mu          sync.Mutex
 	err         error // why lost is closed
 	closing     bool
@@ -60,6 +62,7 @@ type Streamable struct {
 	version     string               // legacy, negotiated
 	session     string               // legacy; a secret
 	requests    map[uint64]*exchange // those that have not ended
+	notices     int                  // how many that are no requests have not ended
 }
 
 // errAbandoned ends the exchange of a request that nobody waits for.
@@ -69,7 +72,7 @@ const initializedMethod = "notifications/initialized"
 
 // NewStreamable returns a connection. It sends nothing by itself until it is
 // Established. Close ends it.
-func NewStreamable(config StreamableConfig, recv Receiver) *Streamable {
+func NewStreamable(config HTTPConfig, recv Receiver) *Streamable {
 	config.Header = ownHeader(config.Header)
 	s := &Streamable{
 		config:      config,
@@ -78,6 +81,7 @@ func NewStreamable(config StreamableConfig, recv Receiver) *Streamable {
 		done:        make(chan struct{}),
 		lost:        make(chan struct{}),
 		initialized: make(chan struct{}),
+		noticeSlots: make(chan struct{}, maxNoticePosts),
 		requests:    make(map[uint64]*exchange),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -85,7 +89,9 @@ func NewStreamable(config StreamableConfig, recv Receiver) *Streamable {
 }
 
 // Send posts a message on a goroutine of its own. The Params of out must not
-// change any more.
+// change any more. What is no request is refused when the server has left too
+// many of that kind unread: a server could else make weir hold any number of
+// answers.
 func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 	x, err := s.newExchange(out)
 	if err != nil {
@@ -100,15 +106,27 @@ func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 	if s.handingOver && out.Method != "" {
 		x.after = s.initialized
 	}
-	if out.Method == initializedMethod && !s.handingOver {
+	switch {
+	case out.ID != 0:
+		s.requests[out.ID] = x
+	case out.Method == initializedMethod && !s.handingOver:
 		s.handingOver = true
 		x.ended = func() { close(s.initialized) }
-	}
-	if x.out.ID != 0 {
-		s.requests[x.out.ID] = x
+	case s.notices == maxNotices:
+		x.cancel(ErrCongested)
+		return ErrCongested
+	default:
+		s.notices++
+		x.slots, x.ended = s.noticeSlots, s.noticeEnded
 	}
 	s.work.Go(x.run)
 	return nil
+}
+
+func (s *Streamable) noticeEnded() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notices--
 }
 
 // Abandon closes the stream of a modern request, which cancels it (2026-07-28,
@@ -247,6 +265,13 @@ func (s *Streamable) setSession(id string) {
 	defer s.mu.Unlock()
 	s.session = id
 }
+
+// How many messages that are no requests may be on their way at once, and how
+// many of them are being posted: all others wait for those.
+const (
+	maxNotices     = 4096
+	maxNoticePosts = 32
+)
 
 // The patience of a connection.
 const (

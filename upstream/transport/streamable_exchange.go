@@ -3,17 +3,9 @@ package transport
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"slices"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -21,73 +13,25 @@ import (
 // exchange is one message on its way to the server, and what comes back for
 // it. One goroutine runs it.
 type exchange struct {
+	*delivery
 	s       *Streamable
-	out     *Outgoing // our own
-	req     *http.Request
-	session string // that req carries
-	cancel  context.CancelCauseFunc
-
-	after <-chan struct{} // what the message must not overtake; nil for nothing
-	ended func()          // called at the end, if not nil
-
-	// sent is whether bytes of req may have left. It turns false again when
-	// net/http goes for another connection, since it does so only after the
-	// server has refused the request unseen, or has redirected it.
-	sent atomic.Bool
-
-	in inbox
-
-	mu    sync.Mutex
-	timer *time.Timer // of cancelAfter
-	over  bool
+	session string // that the request carries
+	in      inbox
 }
 
 func (s *Streamable) newExchange(out *Outgoing) (*exchange, error) {
-	own := *out
-	own.Pieces = keep(out.Pieces)
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	x := &exchange{s: s, out: &own, cancel: cancel}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), http.MethodPost, s.config.URL, nil)
+	d, err := newDelivery(s.ctx, s.config.URL, out)
 	if err != nil {
-		cancel(nil)
-		return nil, fmt.Errorf("reading the URL: %w", withoutURL(err))
+		return nil, err
 	}
-	x.req = req
+	x := &exchange{delivery: d, s: s}
 	x.setHeader()
-	x.setBody()
-	x.in = inbox{recv: s.recv, limit: s.config.Limit, origin: own.ID}
-	if own.ID != 0 {
-		x.in.id = appendID(own.ID)
+	x.in = inbox{recv: s.recv, limit: s.config.Limit, origin: out.ID}
+	if out.ID != 0 {
+		x.in.id = appendID(out.ID)
 		x.in.settle = x.settle
 	}
 	return x, nil
-}
-
-// keep copies the pieces that may be reused.
-func keep(pieces [][]byte) [][]byte {
-	size := 0
-	for _, p := range pieces {
-		if len(p) < jsonrpc.Large {
-			size += len(p)
-		}
-	}
-	small := make([]byte, 0, size)
-	kept := make([][]byte, 0, len(pieces))
-	for _, p := range pieces {
-		if len(p) < jsonrpc.Large {
-			small = append(small, p...)
-			p = small[len(small)-len(p) : len(small) : len(small)]
-		}
-		kept = append(kept, p)
-	}
-	return kept
-}
-
-func (x *exchange) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:          func(string) { x.sent.Store(false) },
-		WroteHeaderField: func(string, []string) { x.sent.Store(true) },
-	}
 }
 
 // isModern reports whether the message is of the modern era, in which there are
@@ -117,31 +61,11 @@ func (x *exchange) modernHeader() http.Header {
 	return header
 }
 
-func (x *exchange) setBody() {
-	for _, p := range x.out.Pieces {
-		x.req.ContentLength += int64(len(p))
-	}
-	x.req.GetBody = func() (io.ReadCloser, error) {
-		pieces := net.Buffers(slices.Clone(x.out.Pieces))
-		return io.NopCloser(&pieces), nil
-	}
-	x.req.Body, _ = x.req.GetBody()
-}
-
 func (x *exchange) run() {
 	defer x.end()
-	if x.after != nil {
-		select {
-		case <-x.after:
-		case <-x.req.Context().Done():
-		}
-	}
-	if x.out.ID == 0 {
-		x.cancelAfter(noticeLimit)
-	}
-	resp, err := x.s.client.Do(x.req)
+	resp, err := x.deliver(x.s.client)
 	if err != nil {
-		x.undelivered(err)
+		x.fail(err)
 		return
 	}
 	defer resp.Body.Close()
@@ -158,51 +82,8 @@ func (x *exchange) run() {
 	}
 }
 
-// cancelAfter bounds what is left of the exchange; the last call counts.
-func (x *exchange) cancelAfter(d time.Duration) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.over {
-		return
-	}
-	if x.timer != nil {
-		x.timer.Stop()
-	}
-	x.timer = time.AfterFunc(d, func() { x.cancel(errAbandoned) })
-}
-
-func (x *exchange) end() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.over = true
-	if x.timer != nil {
-		x.timer.Stop()
-	}
-	x.cancel(nil)
-	if x.ended != nil {
-		x.ended()
-	}
-}
-
-// undelivered ends a request that got no answer from net/http.
-func (x *exchange) undelivered(err error) {
-	if x.sent.Load() {
-		x.broken(withoutURL(err))
-		return
-	}
-	x.fail(&DialError{x.cause(withoutURL(err))})
-}
-
 // broken ends a request whose bytes went out.
 func (x *exchange) broken(err error) { x.fail(&BrokenError{x.cause(err)}) }
-
-// cause returns why the exchange was cancelled, or err if it was not.
-func (x *exchange) cause(err error) error {
-	if cause := context.Cause(x.req.Context()); cause != nil {
-		return cause
-	}
-	return err
-}
 
 func (x *exchange) fail(err error) {
 	if x.s.retire(x) {

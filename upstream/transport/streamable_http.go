@@ -97,7 +97,7 @@ func isReserved(key string) bool {
 		"Idempotency-Key", "X-Idempotency-Key":
 		return true
 	}
-	return strings.HasPrefix(key, paramPrefix)
+	return strings.HasPrefix(key, paramPrefix) || strings.HasPrefix(key, "Sec-Websocket-")
 }
 
 // withoutURL takes the URL, which may hold secrets, out of an error of

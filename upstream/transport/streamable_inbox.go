@@ -11,11 +11,12 @@ import (
 // inbox hands the messages of one stream to the receiver. It is for one
 // goroutine.
 type inbox struct {
-	recv   Receiver
-	limit  int
-	origin uint64
-	id     []byte // of the request whose answer belongs here; nil for none
-	settle func() // told just before that answer is handed over
+	recv     Receiver
+	limit    int
+	origin   uint64
+	id       []byte          // of the request whose answer belongs here; nil for none
+	settle   func()          // told just before that answer is handed over
+	answered func(id []byte) // told the same of any answer, with a nil id too; nil for nobody
 
 	batch   jsonrpc.Batch
 	msg     jsonrpc.Message
@@ -103,8 +104,8 @@ func (in *inbox) handOver(raw []byte, err error) {
 	in.recv.Receive(&in.batch, &in.msg, in.origin)
 }
 
-// onOneLine makes blanks of the line ends in a valid JSON text, where they can
-// only be white space: what is passed on may travel in lines.
+// onOneLine makes tabs of line ends, since what is passed on may travel in lines.
+// Between the tokens of JSON both are white space, within a string both are wrong.
 func onOneLine(raw []byte) {
 	for _, end := range []byte{'\n', '\r'} {
 		for rest := raw; ; {
@@ -112,7 +113,7 @@ func onOneLine(raw []byte) {
 			if i < 0 {
 				break
 			}
-			rest[i] = ' '
+			rest[i] = '\t'
 			rest = rest[i+1:]
 		}
 	}
@@ -127,6 +128,9 @@ func (in *inbox) malformed(id []byte, err error) {
 }
 
 func (in *inbox) settleIf(id []byte) {
+	if in.answered != nil {
+		in.answered(id)
+	}
 	if in.id == nil || in.settled || !bytes.Equal(id, in.id) {
 		return
 	}

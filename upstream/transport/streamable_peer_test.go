@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,7 +26,8 @@ const (
 // peer is an independent server with one tool, echo, that can change its list
 // of tools.
 type peer struct {
-	handler http.Handler
+	handler http.Handler // of Streamable HTTP
+	sse     http.Handler // of HTTP+SSE
 	change  func()
 }
 
@@ -38,7 +40,7 @@ func mcpGoPeer() peer {
 			})
 	}
 	add("echo")
-	return peer{server.NewStreamableHTTPServer(s), func() { add("more") }}
+	return peer{server.NewStreamableHTTPServer(s), server.NewSSEServer(s), func() { add("more") }}
 }
 
 func sdkPeer(options sdk.StreamableHTTPOptions) peer {
@@ -52,7 +54,8 @@ func sdkPeer(options sdk.StreamableHTTPOptions) peer {
 			})
 	}
 	add("echo")
-	return peer{sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return s }, &options), func() { add("more") }}
+	get := func(*http.Request) *sdk.Server { return s }
+	return peer{sdk.NewStreamableHTTPHandler(get, &options), sdk.NewSSEHandler(get, nil), func() { add("more") }}
 }
 
 // The official SDK's server is modern only without sessions, and a server
@@ -84,7 +87,7 @@ func dialPeer(t *testing.T, p peer) (*Streamable, inspector) {
 	t.Helper()
 	server := httptest.NewServer(p.handler)
 	t.Cleanup(server.Close)
-	return connectTo(t, StreamableConfig{URL: server.URL, Limit: 1 << 20})
+	return connectTo(t, HTTPConfig{URL: server.URL, Limit: 1 << 20})
 }
 
 func request(id uint64, method, params string) *Outgoing {
@@ -93,8 +96,9 @@ func request(id uint64, method, params string) *Outgoing {
 	}}
 }
 
-// result waits for the answer to a request and returns its result.
-func result(t *testing.T, r inspector, id uint64) string {
+// result waits for the answer to a request, on the stream of origin, and returns
+// its result.
+func result(t *testing.T, r inspector, id, origin uint64) string {
 	t.Helper()
 	for {
 		got := r.next(t)
@@ -108,8 +112,8 @@ func result(t *testing.T, r inspector, id uint64) string {
 		if string(m.ID) != string(appendID(id)) {
 			continue
 		}
-		if m.Kind != jsonrpc.Response || got.Origin != id {
-			t.Fatalf("request %d: got %+v, want a result on its own stream", id, got)
+		if m.Kind != jsonrpc.Response || got.Origin != origin {
+			t.Fatalf("request %d: got %+v, want a result on the stream of %d", id, got, origin)
 		}
 		return string(m.Result)
 	}
@@ -126,13 +130,18 @@ func driveLegacy(t *testing.T, p peer) {
 func driveSession(t *testing.T, p peer) {
 	s, r := dialPeer(t, p)
 	callLegacy(t, s, r)
+	awaitChange(t, p, r)
+}
+
+func awaitChange(t *testing.T, p peer, r inspector) {
+	t.Helper()
 	for range 100 {
 		p.change()
 		if notified(t, r, 100*time.Millisecond) {
 			return
 		}
 	}
-	t.Fatal("no notification on the standalone stream")
+	t.Fatal("no notification came")
 }
 
 func notified(t *testing.T, r inspector, patience time.Duration) bool {
@@ -153,20 +162,26 @@ func notified(t *testing.T, r inspector, patience time.Duration) bool {
 	}
 }
 
-func callLegacy(t *testing.T, s *Streamable, r inspector) {
+func callLegacy(t *testing.T, s Conn, r inspector) {
 	t.Helper()
+	ownStream := func(id uint64) uint64 {
+		if _, sse := s.(*SSE); sse {
+			return 0
+		}
+		return id
+	}
 	post(t, s, request(1, "initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}`))
-	if got := result(t, r, 1); !strings.Contains(got, `"2025-11-25"`) {
+	if got := result(t, r, 1, ownStream(1)); !strings.Contains(got, `"2025-11-25"`) {
 		t.Errorf("initialize: got %s", got)
 	}
 	s.Established("2025-11-25", false)
 	post(t, s, legacy(0, initializedMethod))
 	post(t, s, request(2, "tools/list", `{}`))
-	if got := result(t, r, 2); !strings.Contains(got, `"echo"`) {
+	if got := result(t, r, 2, ownStream(2)); !strings.Contains(got, `"echo"`) {
 		t.Errorf("tools/list: got %s", got)
 	}
 	post(t, s, request(3, "tools/call", `{"name":"echo","arguments":{"text":"`+echoed+`"}}`))
-	if got := result(t, r, 3); !strings.Contains(got, "größe") {
+	if got := result(t, r, 3, ownStream(3)); !strings.Contains(got, "größe") {
 		t.Errorf("tools/call: got %s", got)
 	}
 }
@@ -181,7 +196,7 @@ func driveModern(t *testing.T, p peer) {
 		return out
 	}
 	post(t, s, ask(1, "server/discover", ""))
-	if got := result(t, r, 1); !strings.Contains(got, `"2026-07-28"`) {
+	if got := result(t, r, 1, 1); !strings.Contains(got, `"2026-07-28"`) {
 		t.Fatalf("server/discover: got %s", got)
 	}
 	s.Established("2026-07-28", true)
@@ -192,7 +207,7 @@ func driveModern(t *testing.T, p peer) {
 	call := ask(2, "tools/call", `"name":"echo","arguments":{"text":"`+echoed+`"},`)
 	call.Name, call.Params = "echo", params.Header([]byte(`{"text":"`+echoed+`"}`))
 	post(t, s, call)
-	if got := result(t, r, 2); !strings.Contains(got, "größe") {
+	if got := result(t, r, 2, 2); !strings.Contains(got, "größe") {
 		t.Errorf("tools/call: got %s", got)
 	}
 
@@ -213,5 +228,33 @@ func driveModern(t *testing.T, p peer) {
 	}
 	if s.Abandon(4) {
 		t.Error("got true, want false: the stream is closed")
+	}
+}
+
+// TestSSEPeers: the same servers over HTTP+SSE.
+func TestSSEPeers(t *testing.T) {
+	for name, p := range map[string]peer{"mcp-go": mcpGoPeer(), "go-sdk": sdkPeer(sdk.StreamableHTTPOptions{})} {
+		t.Run(name, func(t *testing.T) {
+			sockets := make(chan http.ConnState, 64)
+			server := httptest.NewUnstartedServer(p.sse)
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) { sockets <- state }
+			server.Start()
+			defer server.Close()
+			r := newInspector()
+			s, err := DialSSE(t.Context(), HTTPConfig{URL: server.URL + "/sse", Limit: 1 << 20}, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			callLegacy(t, s, r)
+			awaitChange(t, p, r)
+			finish(t, s)
+			for open := 0; open > 0 || len(sockets) > 0; {
+				if state := <-sockets; state == http.StateNew {
+					open++
+				} else if state == http.StateClosed {
+					open--
+				}
+			}
+		})
 	}
 }

@@ -91,7 +91,7 @@ func TestStreamableSession(t *testing.T) {
 		handler(w, r)
 	}
 	server := newServer(t, serve)
-	s, r := connectTo(t, StreamableConfig{URL: server, Limit: httpLimit, Header: http.Header{"X-Custom": {"c"}}})
+	s, r := connectTo(t, HTTPConfig{URL: server, Limit: httpLimit, Header: http.Header{"X-Custom": {"c"}}})
 	shakeHands(t, s, r)
 
 	const both = "application/json, text/event-stream"
@@ -136,7 +136,7 @@ func TestStreamableInitializedComesFirst(t *testing.T) {
 			}
 			return respond(202, "", ""), nil
 		})
-		s := NewStreamable(StreamableConfig{URL: "http://server", RoundTripper: rt, Limit: httpLimit}, newInspector())
+		s := NewStreamable(HTTPConfig{URL: "http://server", RoundTripper: rt, Limit: httpLimit}, newInspector())
 		put := func(method, body string, id uint64) {
 			post(t, s, &Outgoing{Method: method, ID: id, Pieces: [][]byte{[]byte(body)}})
 			synctest.Wait()
@@ -233,6 +233,50 @@ func TestStreamableEndOfSessionIsBounded(t *testing.T) {
 }
 
 // The stream of an abandoned legacy request stays for a moment, not for ever.
+// What a server makes weir say is bounded: so many answers wait for it, and only
+// some of them are posted at once. Requests go on.
+func TestStreamableNoticesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var posting atomic.Int32
+		pong := &Outgoing{Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)}}
+		s, r := connectBubble(func(req *http.Request) (*http.Response, error) {
+			if req.Method != http.MethodPost {
+				return respond(405, "", ""), nil
+			}
+			if req.ContentLength == int64(len(pong.Pieces[0])) {
+				posting.Add(1)
+				defer posting.Add(-1)
+				<-req.Context().Done()
+				return nil, req.Context().Err()
+			}
+			return respond(200, typeJSON, answer7), nil
+		})
+		shakeHands(t, s, r)
+		sent := 0
+		var err error
+		for err == nil && sent <= maxNotices {
+			if err = s.Send(nil, pong); err == nil {
+				sent++
+			}
+		}
+		synctest.Wait()
+		if !errors.Is(err, ErrCongested) || sent != maxNotices || posting.Load() != maxNoticePosts {
+			t.Errorf("got %v after %d, %d being posted, want %v after %d, %d being posted",
+				err, sent, posting.Load(), ErrCongested, maxNotices, maxNoticePosts)
+		}
+		post(t, s, legacy(7, "tools/call"))
+		if got := r.next(t); got.Raw != answer7 {
+			t.Errorf("got %+v, want the answer to a request", got)
+		}
+		<-time.After(noticeLimit * (maxNotices/maxNoticePosts + 1))
+		if err := s.Send(nil, pong); err != nil {
+			t.Errorf("when the others are given up: %v", err)
+		}
+		s.Close()
+		<-s.Done()
+	})
+}
+
 func TestStreamableAbandonLegacy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended time.Time

@@ -97,7 +97,7 @@ func post(t *testing.T, c Conn, out *Outgoing) {
 // the test.
 func connectHTTP(t *testing.T, handler http.HandlerFunc) (*Streamable, inspector) {
 	t.Helper()
-	return connectTo(t, StreamableConfig{URL: newServer(t, handler), Limit: httpLimit})
+	return connectTo(t, HTTPConfig{URL: newServer(t, handler), Limit: httpLimit})
 }
 
 // newServer returns the URL of a server that ends with the test.
@@ -108,7 +108,7 @@ func newServer(t *testing.T, handler http.HandlerFunc) string {
 	return server.URL + "/mcp"
 }
 
-func connectTo(t *testing.T, config StreamableConfig) (*Streamable, inspector) {
+func connectTo(t *testing.T, config HTTPConfig) (*Streamable, inspector) {
 	t.Helper()
 	r := newInspector()
 	s := NewStreamable(config, r)
@@ -117,17 +117,20 @@ func connectTo(t *testing.T, config StreamableConfig) (*Streamable, inspector) {
 }
 
 // finish closes a connection and checks that nothing is left of it.
-func finish(t *testing.T, s *Streamable) {
+func finish(t *testing.T, c Conn) {
 	t.Helper()
-	s.Close()
+	c.Close()
 	select {
-	case <-s.Done():
+	case <-c.Done():
 	case <-time.After(10 * time.Second):
 		t.Error("the connection does not end")
 	}
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	for _, ours := range []string{"transport.(*exchange)", "transport.(*listener)", "transport.(*Streamable).listen"} {
+	for _, ours := range []string{
+		"transport.(*exchange)", "transport.(*listener)", "transport.(*Streamable).listen",
+		"transport.(*delivery)", "transport.(*SSE)", "transport.(*Lines)", "transport.(*frames)",
+	} {
 		if bytes.Contains(stacks, []byte(ours)) {
 			t.Errorf("a goroutine is left in %s", ours)
 		}
@@ -163,11 +166,11 @@ func TestStreamableAnswers(t *testing.T) {
 		{"JSON", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, answer7) }, []arrival{answered}},
 		{
 			"JSON with spaces", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, "\n"+answer7+" \n") },
-			[]arrival{{Raw: " " + answer7 + "  ", Origin: 7}},
+			[]arrival{{Raw: "\t" + answer7 + " \t", Origin: 7}},
 		},
 		{"JSON in many lines", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 200, strings.ReplaceAll(answer7, ",", ",\r\n"))
-		}, []arrival{{Raw: strings.ReplaceAll(answer7, ",", ",  "), Origin: 7}}},
+		}, []arrival{{Raw: strings.ReplaceAll(answer7, ",", ",\t\t"), Origin: 7}}},
 		{"line end in a string", func(w http.ResponseWriter, _ *http.Request) {
 			writeJSON(w, 200, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"a\nb\"}")
 		}, []arrival{{ID: "7", Err: errors.New("invalid JSON at byte 35: control character in a string")}}},
@@ -210,7 +213,7 @@ func TestStreamableAnswers(t *testing.T) {
 		},
 		{"error with 404", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"jsonrpc":"2.0","id":7,"error":{"code":-32601}}`, 404)
-		}, []arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":-32601}}` + " ", Origin: 7}}},
+		}, []arrival{{Raw: `{"jsonrpc":"2.0","id":7,"error":{"code":-32601}}` + "\t", Origin: 7}}},
 		{
 			"error without an id", func(w http.ResponseWriter, _ *http.Request) {
 				writeJSON(w, 400, ` { "jsonrpc":"2.0","error":{"id":1}}`)
@@ -411,7 +414,7 @@ func TestStreamableSentOrNot(t *testing.T) {
 		"unknown scheme":      "gopher://localhost/?token=secret",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := connectTo(t, StreamableConfig{URL: url, Limit: httpLimit})
+			s, r := connectTo(t, HTTPConfig{URL: url, Limit: httpLimit})
 			post(t, s, legacy(7, "ping"))
 			err := r.next(t).Err
 			if _, ok := errors.AsType[*DialError](err); !ok {
@@ -422,7 +425,7 @@ func TestStreamableSentOrNot(t *testing.T) {
 			}
 		})
 	}
-	s, _ := connectTo(t, StreamableConfig{URL: "http://[::1/?token=secret", Limit: httpLimit})
+	s, _ := connectTo(t, HTTPConfig{URL: "http://[::1/?token=secret", Limit: httpLimit})
 	if err := s.Send(nil, legacy(7, "ping")); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("sending to a broken URL: got %v, want an error without the URL", err)
 	}
@@ -452,7 +455,7 @@ func TestStreamableNeverRepeats(t *testing.T) {
 			rt.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 			rt.ForceAttemptHTTP2 = server.EnableHTTP2
 			defer rt.CloseIdleConnections()
-			s, r := connectTo(t, StreamableConfig{URL: server.URL, RoundTripper: rt, Limit: httpLimit, Header: http.Header{"Idempotency-Key": {"x"}}})
+			s, r := connectTo(t, HTTPConfig{URL: server.URL, RoundTripper: rt, Limit: httpLimit, Header: http.Header{"Idempotency-Key": {"x"}}})
 			post(t, s, legacy(7, "tools/call"))
 			r.next(t)
 			post(t, s, legacy(8, "tools/call"))
@@ -526,7 +529,7 @@ func TestStreamableLongBatch(t *testing.T) {
 	server := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, 200, "["+strings.Repeat("1,", batchLimit/2)+"1]")
 	})
-	s, r := connectTo(t, StreamableConfig{URL: server, Limit: 2 * batchLimit})
+	s, r := connectTo(t, HTTPConfig{URL: server, Limit: 2 * batchLimit})
 	post(t, s, modern(7, "tools/list"))
 	if got := r.next(t); got.Err == nil || got.Failed != 0 {
 		t.Errorf("got %+v, want Malformed", got)
@@ -622,7 +625,7 @@ func TestStreamableModernHeaders(t *testing.T) {
 		writeJSON(w, 200, answer7)
 	}))
 	defer server.Close()
-	s, r := connectTo(t, StreamableConfig{URL: server.URL, Limit: httpLimit, Header: http.Header{
+	s, r := connectTo(t, HTTPConfig{URL: server.URL, Limit: httpLimit, Header: http.Header{
 		"authorization": {"Bearer x"}, "X-Two": {"1", "2"},
 		"MCP-PROTOCOL-VERSION": {"9"}, "Mcp-Method": {"evil"}, "mcp-name": {"evil"}, "Mcp-Param-Region": {"evil"},
 		"Mcp-Session-Id": {"evil"}, "Accept": {"text/html"}, "Content-Type": {"text/plain"}, "Content-Length": {"1"}, "Last-Event-ID": {"1"},
@@ -717,7 +720,7 @@ func TestStreamableLeavesNoSocket(t *testing.T) {
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) { states <- state }
 	server.Start()
 	defer server.Close()
-	s, r := connectTo(t, StreamableConfig{URL: server.URL, Limit: httpLimit})
+	s, r := connectTo(t, HTTPConfig{URL: server.URL, Limit: httpLimit})
 	post(t, s, modern(7, "ping"))
 	r.next(t)
 	finish(t, s)
@@ -765,7 +768,7 @@ func connectBubble(serve bubbleServer) (*Streamable, inspector) {
 		return serve(req)
 	})
 	r := newInspector()
-	return NewStreamable(StreamableConfig{URL: "http://server", RoundTripper: rt, Limit: httpLimit}, r), r
+	return NewStreamable(HTTPConfig{URL: "http://server", RoundTripper: rt, Limit: httpLimit}, r), r
 }
 
 func respond(code int, contentType, body string) *http.Response {
