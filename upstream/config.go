@@ -7,8 +7,10 @@ import (
 
 // The transports that a server can be reached by.
 const (
-	Stdio = "stdio" // a child process
-	HTTP  = "http"  // Streamable HTTP
+	Stdio     = "stdio"     // a child process
+	HTTP      = "http"      // Streamable HTTP, or HTTP+SSE with a server that has only that
+	SSE       = "sse"       // HTTP+SSE, of the legacy era only
+	WebSocket = "websocket" // text frames, a transport that no revision defines
 )
 
 // Defaults for what a Config leaves at zero.
@@ -23,7 +25,7 @@ const (
 // but for those references that are read at connect (see Resolve).
 type Config struct {
 	Name      string // [a-z0-9][a-z0-9_-]{0,31}; required
-	Transport string // Stdio or HTTP; required
+	Transport string // one of the above; required
 	Disabled  bool
 	Broken    error // why this server cannot be used at all (an unset variable, say); nil if it can
 
@@ -35,9 +37,11 @@ type Config struct {
 	InheritAll bool              // pass all of them
 	Dir        string            // working folder; "" = weir's own
 
-	// For HTTP.
+	// For all but Stdio.
 	URL     string
 	Headers map[string]string // sent with every request
+
+	Subprotocol string // for WebSocket: to ask for; "" = none
 
 	Timeout        time.Duration // per request, restarted by progress; 0 = DefaultTimeout
 	ConnectTimeout time.Duration // start and handshake; 0 = DefaultConnectTimeout

@@ -15,6 +15,7 @@ import (
 type Facts struct {
 	Modern       bool
 	Version      string // the revision spoken
+	Transport    string // that it is spoken over
 	ServerInfo   []byte // raw; nil if it gave none
 	Capabilities []byte // raw object
 	Instructions string

@@ -111,6 +111,26 @@ func dialHTTP(_ context.Context, cfg Config, recv transport.Receiver) (transport
 	}, recv), nil
 }
 
+func dialSSE(ctx context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
+	conn, err := transport.DialSSE(ctx, transport.HTTPConfig{
+		URL: cfg.URL, Header: header(cfg.Headers), Limit: cfg.MessageLimit,
+	}, recv)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+func dialWebSocket(ctx context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
+	conn, err := transport.DialWebSocket(ctx, transport.WebSocketConfig{
+		URL: cfg.URL, Header: header(cfg.Headers), Subprotocol: cfg.Subprotocol, Limit: cfg.MessageLimit,
+	}, recv)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
 func header(values map[string]string) http.Header {
 	h := make(http.Header, len(values))
 	for name, value := range values {

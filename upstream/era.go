@@ -75,6 +75,8 @@ func (u *Upstream) plan() plan {
 		modern = *hint
 	}
 	switch {
+	case u.cfg.Transport == SSE:
+		return legacyOnly
 	case u.cfg.Protocol == ModernVersion:
 		return modernOnly
 	case u.cfg.Protocol != "":
@@ -85,7 +87,23 @@ func (u *Upstream) plan() plan {
 	return legacyFirst
 }
 
+// dialAndShake makes a connection. A server that refuses to begin over HTTP as
+// one that never heard of Streamable HTTP does is tried over HTTP+SSE, whose URL
+// then is the same (2025-11-25, Transports, backwards compatibility).
 func (u *Upstream) dialAndShake(ctx context.Context, cfg Config, p plan) (*connection, error) {
+	conn, err := u.dialAndShakeOnce(ctx, cfg, p)
+	if cfg.Transport != HTTP || p == modernOnly || !refusedByStatus(err) {
+		return conn, err
+	}
+	cfg.Transport = SSE
+	conn, sseErr := u.dialAndShakeOnce(ctx, cfg, legacyOnly)
+	if _, undialled := errors.AsType[*transport.DialError](sseErr); undialled || refusedByStatus(sseErr) {
+		return nil, u.neither(err, sseErr)
+	}
+	return conn, sseErr
+}
+
+func (u *Upstream) dialAndShakeOnce(ctx context.Context, cfg Config, p plan) (*connection, error) {
 	conn := newConnection(u)
 	if err := conn.dial(ctx, cfg); err != nil {
 		return nil, err
@@ -96,6 +114,7 @@ func (u *Upstream) dialAndShake(ctx context.Context, cfg Config, p plan) (*conne
 		u.endBehind(conn)
 		return nil, err
 	}
+	facts.Transport = cfg.Transport
 	conn.facts.Store(&facts)
 	conn.t.Established(facts.Version, facts.Modern)
 	if !facts.Modern {
@@ -216,6 +235,12 @@ func refused(err error) bool {
 	if _, ok := errors.AsType[*ReplyError](err); ok {
 		return true
 	}
+	return refusedByStatus(err)
+}
+
+// refusedByStatus reports whether err is an HTTP answer that is no MCP answer,
+// with a status that a server gives to what it does not know.
+func refusedByStatus(err error) bool {
 	status, ok := errors.AsType[*transport.StatusError](err)
 	if !ok {
 		return false

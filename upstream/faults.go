@@ -100,6 +100,16 @@ func statusFailure(f *Fault, status *transport.StatusError) Failure {
 	return TransportError{f}
 }
 
+// neither is a server that could be reached neither by Streamable HTTP nor by
+// HTTP+SSE.
+func (u *Upstream) neither(err, sseErr error) Failure {
+	failure := u.failure(err)
+	f := *failure.Detail()
+	f.Text += ", and does not offer HTTP+SSE either"
+	f.Err = fmt.Errorf("%w; over HTTP+SSE: %w", f.Err, sseErr)
+	return withFault(failure, &f)
+}
+
 // lost is the failure of a call that was under way when its connection ended.
 func (u *Upstream) lost(cause error) Failure {
 	return ConnectionError{&Fault{

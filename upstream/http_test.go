@@ -201,9 +201,9 @@ func TestHandshakeStatus(t *testing.T) {
 		{503, ``, KindTransport, 1},
 		{200, `<html>`, KindTransport, 1},
 		{301, ``, KindTransport, 1},
-		{400, ``, KindTransport, 2},
-		{404, `not here`, KindTransport, 2},
-		{405, ``, KindTransport, 2},
+		{400, ``, KindTransport, 3}, // the last is a GET, for HTTP+SSE
+		{404, `not here`, KindTransport, 3},
+		{405, ``, KindTransport, 3},
 		{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}`, KindProtocol, 2},
 	}
 	for _, peer := range []Peer{legacyHost, modernHost} {
