@@ -38,20 +38,60 @@ func TestMain(m *testing.M) {
 type events struct {
 	mu            sync.Mutex
 	notifications []string
+	messages      []string // the same, whole
+	ofCall        []*Call  // whose stream they came on
 	states        []State
+	questions     []*Question
+	withdrawn     []string // "ID REASON"
+
+	asked func(*jsonrpc.Batch, *Question) // refuses them if nil; set before any
 }
 
-func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, _ *Call) {
+func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, call *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.notifications = append(e.notifications, string(m.Method))
+	e.messages = append(e.messages, string(m.Raw))
+	e.ofCall = append(e.ofCall, call)
 }
 
 func (e *events) Question(b *jsonrpc.Batch, q *Question) {
-	q.Refuse(b, codeMethodNotFound, "Method not found")
+	e.mu.Lock()
+	e.questions = append(e.questions, q)
+	e.mu.Unlock()
+	if e.asked == nil {
+		q.Refuse(b, codeMethodNotFound, "Method not found")
+		return
+	}
+	e.asked(b, q)
 }
 
-func (e *events) Withdrawn(*jsonrpc.Batch, *Question, []byte) {}
+func (e *events) Withdrawn(_ *jsonrpc.Batch, q *Question, reason []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.withdrawn = append(e.withdrawn, string(q.Message.ID)+" "+string(reason))
+}
+
+// open returns the questions so far.
+func (e *events) open() []*Question {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.questions)
+}
+
+func (e *events) ended() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.withdrawn)
+}
+
+func (e *events) told() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.messages)
+}
+
+func keepOpen(*jsonrpc.Batch, *Question) {}
 
 func (e *events) StateChanged(u *Upstream) {
 	e.mu.Lock()
