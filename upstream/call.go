@@ -30,11 +30,6 @@ type Call struct {
 	// Peer's. They are kept like Params.
 	Capabilities []byte
 
-	// Resumes says that Params hold inputResponses or a requestState, which
-	// only a modern server understands (2026-07-28, multi round-trip requests).
-	// A legacy one does not get such a call; it ends with a ProtocolError.
-	Resumes bool
-
 	// Name is what the call is about, as the server knows it: the name of a
 	// tool or prompt, the URI of a resource, the id of a task; "" is read from
 	// Params. Definition is that of the tool as the server listed it, and must
@@ -42,32 +37,37 @@ type Call struct {
 	Name       string
 	Definition []byte
 
-	Progress bool          // the host wants progress
-	Timeout  time.Duration // without answer or progress; 0 = the upstream's; negative = none
-	Sink     Sink          // required
+	Timeout time.Duration // without answer or progress; 0 = the upstream's; negative = none
+	Sink    Sink          // required
 
-	upkeep bool    // of weir's own, by which a connection is kept as it should be
-	stream *stream // that it opens; nil if it opens none
+	Progress bool // the host wants progress
+
+	// Resumes says that Params hold inputResponses or a requestState, which
+	// only a modern server understands (2026-07-28, multi round-trip requests).
+	// A legacy one does not get such a call; it ends with a ProtocolError.
+	Resumes bool
+
+	upkeep bool // of weir's own, by which a connection is kept as it should be
+
+	// subscription is what it asks for, if it does. It is set before the call
+	// goes anywhere and may be read by whoever ends the call.
+	subscription *subscription
 
 	// Guarded by the upstream's mu.
 	conn    *connection // where it went
 	resent  bool        // it came back unexecuted once already
 	amended bool        // it was made again with other headers once already
 
-	// subscription is what it asks for, if it does. It is set before the call
-	// goes anywhere and may be read by whoever ends the call.
-	subscription *subscription
-
 	// cancelled is written under the upstream's mu and, where conn is set, also
 	// under the connection's, so that either is enough to read it.
 	cancelled bool
 
 	// Guarded by the connection's mu.
-	id       uint64
 	sent     bool
-	held     bool // pending without being sent
+	held     bool  // pending without being sent
+	asking   int32 // questions of the server that belong to this call
+	id       uint64
 	deadline time.Time
-	asking   int // questions of the server that belong to this call
 
 	delivery sync.Mutex // held while the Sink is told something
 	over     bool       // guarded by delivery: Done was called

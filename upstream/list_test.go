@@ -268,3 +268,57 @@ func TestListen(t *testing.T) {
 
 var ack = step{Send: raw(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged",` +
 	`"params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"$id"},"notifications":{"toolsListChanged":true}}}`)}
+
+// Every kind is listed by its own method, from its own member, if the server
+// has the capability; a server may lack templates.
+func TestListKinds(t *testing.T) {
+	methodNotFound := step{Error: raw(`{"code":-32601,"message":"no"}`)}
+	reply := func(member string) []step {
+		return []step{{Reply: raw(`{"` + member + `":[{"x":1e0}],"ttlMs":5000}`)}}
+	}
+	rules := []rule{
+		on("prompts/list", reply("prompts")...), on("resources/list", reply("resources")...),
+		on("resources/templates/list", reply("resourceTemplates")...),
+	}
+	const both = `{"prompts":{},"resources":{}}`
+	tests := []struct {
+		name         string
+		list         func(*Upstream, context.Context) (List, error)
+		capabilities string
+		rules        []rule
+		want         int
+		fails        bool
+		asked        string
+	}{
+		{"prompts", (*Upstream).ListPrompts, both, rules, 1, false, "prompts/list"},
+		{"resources", (*Upstream).ListResources, both, rules, 1, false, "resources/list"},
+		{"templates", (*Upstream).ListTemplates, both, rules, 1, false, "resources/templates/list"},
+		{"no prompts", (*Upstream).ListPrompts, `{"resources":{}}`, rules, 0, false, ""},
+		{"no resources", (*Upstream).ListResources, `{"prompts":{}}`, rules, 0, false, ""},
+		{"no resources, no templates", (*Upstream).ListTemplates, `{"prompts":{}}`, rules, 0, false, ""},
+		{"templates unknown", (*Upstream).ListTemplates, both, []rule{on("resources/templates/list", methodNotFound)}, 0, false, "resources/templates/list"},
+		{"resources unknown", (*Upstream).ListResources, both, []rule{on("resources/list", methodNotFound)}, 0, true, "resources/list"},
+		{"templates refused", (*Upstream).ListTemplates, both, []rule{on("resources/templates/list", step{Error: raw(`{"code":-32603,"message":"no"}`)})}, 0, true, "resources/templates/list"},
+	}
+	for _, version := range []string{upstreamtest.Legacy, upstreamtest.Modern} {
+		for _, test := range tests {
+			t.Run(version+" "+test.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					u, server := openScript(t, script{
+						Versions: []string{version}, Capabilities: raw(test.capabilities), Rules: test.rules,
+					}, Peer{Modern: version == upstreamtest.Modern, Version: version})
+					list, err := test.list(u.Upstream, t.Context())
+					if (err != nil) != test.fails || len(list.Items) != test.want || list.Facts.Version != version {
+						t.Errorf("got %d items of %q, error %v, want %d", len(list.Items), list.Facts.Version, err, test.want)
+					}
+					if test.want == 1 && (string(list.Items[0]) != `{"x":1e0}` || list.TTL != 5*time.Second) {
+						t.Errorf("got %s, %v", list.Items[0], list.TTL)
+					}
+					if got := methods(server, "tools/list", "prompts/list", "resources/list", "resources/templates/list"); got != test.asked {
+						t.Errorf("asked %q, want %q", got, test.asked)
+					}
+				})
+			})
+		}
+	}
+}

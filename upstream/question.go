@@ -175,7 +175,7 @@ func (c *connection) resume(call *Call) {
 
 // isThinking reports whether somebody may be thinking about a question that
 // holds the call up. The caller holds c.mu.
-func (c *connection) isThinking(call *Call) bool { return c.asking+call.asking > 0 }
+func (c *connection) isThinking(call *Call) bool { return c.asking > 0 || call.asking > 0 }
 
 func (c *connection) isAsked(q *Question) bool {
 	c.mu.Lock()

@@ -55,7 +55,9 @@ func TestQuestionsAnswered(t *testing.T) {
 		{`1`, func(b *jsonrpc.Batch, q *Question) { q.Reply(b, []byte(`{"roots":[]}`)) }, `"result":{"roots":[]}`},
 		{`"1"`, func(b *jsonrpc.Batch, q *Question) { q.Reply(b, []byte(`{"n":`), []byte(`1e400`), []byte(`}`)) }, `"result":{"n":1e400}`},
 		{`"\u0041\/ä"`, func(b *jsonrpc.Batch, q *Question) { q.Reply(b, []byte(`{}`)) }, `"result":{}`},
-		{`123456789012345678901234567890`, func(b *jsonrpc.Batch, q *Question) { q.Fail(b, []byte(`{"code":-1,"message":"no","x":`), []byte(`1.0}`)) }, `"error":{"code":-1,"message":"no","x":1.0}`},
+		{`123456789012345678901234567890`, func(b *jsonrpc.Batch, q *Question) {
+			q.Fail(b, []byte(`{"code":-1,"message":"no","x":`), []byte(`1.0}`))
+		}, `"error":{"code":-1,"message":"no","x":1.0}`},
 		{`-7`, func(b *jsonrpc.Batch, q *Question) { q.Refuse(b, -32602, `form "x"`) }, `"error":{"code":-32602,"message":"form \"x\""}`},
 		{`0`, func(b *jsonrpc.Batch, q *Question) { q.Reply(b, []byte(`{"a":`), []byte(large), []byte(`}`)) }, `"result":{"a":` + large + `}`},
 		{`2`, func(b *jsonrpc.Batch, q *Question) {

@@ -24,7 +24,7 @@ type stream struct {
 func (c *connection) openStream(asked filter) (*stream, error) {
 	w := newWaiter(listenMethod, []jsonrpc.Member{jsonrpc.NewMember("notifications", asked.encode())}, -1)
 	s := &stream{waiter: w, asked: asked, granted: asked, began: time.Now(), acked: make(chan struct{})}
-	w.call.upkeep, w.call.stream = true, s
+	w.call.upkeep = true
 	if len(asked.tasks) > 0 {
 		// Else the server refuses the request (2026-07-28, tasks extension).
 		w.call.Capabilities = []byte(`{"extensions":{"` + tasksExtension + `":{}}}`)
@@ -120,7 +120,7 @@ func (c *connection) listenEnded(m *jsonrpc.Message) {
 	}
 	c.mu.Lock()
 	call := c.pending[id]
-	if call != nil && call.stream == nil {
+	if call != nil && call.Method != listenMethod {
 		call = nil
 	}
 	if call != nil {
