@@ -20,10 +20,16 @@ import (
 // once. Nothing is measured by it: it only ends a test that hangs.
 const patience = 20 * time.Second
 
-// A host runs an MCP server as a host would, over its standard streams, and
-// keeps the bytes of all it says. Methods are for one goroutine.
+// A host runs an MCP server as a host would, over its standard streams. Methods
+// are for one goroutine.
 type host struct {
-	cmd   *exec.Cmd
+	cmd *exec.Cmd
+	*wire
+}
+
+// A wire is the host's end of a stream of lines, which keeps the bytes of all
+// that the server says. Methods are for one goroutine.
+type wire struct {
 	stdin io.WriteCloser
 
 	mu      sync.Mutex
@@ -35,7 +41,6 @@ type host struct {
 
 // startHost starts the command. It is the caller's to close.
 func startHost(cmd *exec.Cmd) (*host, error) {
-	h := &host{cmd: cmd, changed: make(chan struct{})}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -44,8 +49,8 @@ func startHost(cmd *exec.Cmd) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.stdin = stdin
-	cmd.Stderr = (*stderrOf)(h)
+	h := &host{cmd: cmd, wire: newWire(stdin)}
+	cmd.Stderr = (*stderrOf)(h.wire)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -53,15 +58,17 @@ func startHost(cmd *exec.Cmd) (*host, error) {
 	return h, nil
 }
 
-func (h *host) read(stdout io.Reader) {
+func newWire(stdin io.WriteCloser) *wire { return &wire{stdin: stdin, changed: make(chan struct{})} }
+
+func (w *wire) read(stdout io.Reader) {
 	r := bufio.NewReaderSize(stdout, 1<<16)
 	for {
 		line, err := r.ReadBytes('\n')
-		h.change(func() {
+		w.change(func() {
 			if len(line) > 0 {
-				h.inbox = append(h.inbox, bytes.TrimSuffix(line, []byte{'\n'}))
+				w.inbox = append(w.inbox, bytes.TrimSuffix(line, []byte{'\n'}))
 			}
-			h.ended = err != nil
+			w.ended = err != nil
 		})
 		if err != nil {
 			return
@@ -69,56 +76,56 @@ func (h *host) read(stdout io.Reader) {
 	}
 }
 
-func (h *host) change(f func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (w *wire) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	f()
-	close(h.changed)
-	h.changed = make(chan struct{})
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
 // stderrOf is the writer for the standard error of a host's child.
-type stderrOf host
+type stderrOf wire
 
 func (w *stderrOf) Write(p []byte) (int, error) {
-	h := (*host)(w)
+	h := (*wire)(w)
 	h.change(func() { h.stderr.Write(p) })
 	return len(p), nil
 }
 
 // await waits until done says so, under h.mu. It gives up when the server has
 // closed its stdout, or patience ends.
-func (h *host) await(what string, done func() bool) error {
+func (w *wire) await(what string, done func() bool) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	for {
-		h.mu.Lock()
-		ok, ended, changed := done(), h.ended, h.changed
-		h.mu.Unlock()
+		w.mu.Lock()
+		ok, ended, changed := done(), w.ended, w.changed
+		w.mu.Unlock()
 		switch {
 		case ok:
 			return nil
 		case ended:
-			return h.problem("server closed its stdout before " + what)
+			return w.problem("server closed its stdout before " + what)
 		}
 		select {
 		case <-changed:
 		case <-timeout.C:
-			return h.problem("timeout waiting for " + what)
+			return w.problem("timeout waiting for " + what)
 		}
 	}
 }
 
 // problem is an error that shows what the server has said besides.
-func (h *host) problem(what string) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (w *wire) problem(what string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var b strings.Builder
 	b.WriteString(what)
-	for _, line := range h.inbox {
+	for _, line := range w.inbox {
 		fmt.Fprintf(&b, "\n  not expected: %s", shorten(line))
 	}
-	fmt.Fprintf(&b, "\n  stderr: %s", shorten(h.stderr.Bytes()))
+	fmt.Fprintf(&b, "\n  stderr: %s", shorten(w.stderr.Bytes()))
 	return errors.New(b.String())
 }
 
@@ -131,20 +138,20 @@ func shorten(text []byte) []byte {
 }
 
 // send writes text and a line end.
-func (h *host) send(text string) error { return h.write([]byte(text + "\n")) }
+func (w *wire) send(text string) error { return w.write([]byte(text + "\n")) }
 
-func (h *host) write(p []byte) error {
-	_, err := h.stdin.Write(p)
+func (w *wire) write(p []byte) error {
+	_, err := w.stdin.Write(p)
 	return err
 }
 
 // take waits for the first message for which match is true, and removes it. A
 // line that is no message is an error: stdout carries nothing else.
-func (h *host) take(what string, match func(*jsonrpc.Message) bool) ([]byte, error) {
+func (w *wire) take(what string, match func(*jsonrpc.Message) bool) ([]byte, error) {
 	var found []byte
 	var wrong error
-	err := h.await(what, func() bool {
-		for i, line := range h.inbox {
+	err := w.await(what, func() bool {
+		for i, line := range w.inbox {
 			m, err := parse(line)
 			if err != nil {
 				wrong = fmt.Errorf("stdout has %q: %w", shorten(line), err)
@@ -152,7 +159,7 @@ func (h *host) take(what string, match func(*jsonrpc.Message) bool) ([]byte, err
 			}
 			if match(m) {
 				found = line
-				h.inbox = append(h.inbox[:i:i], h.inbox[i+1:]...)
+				w.inbox = append(w.inbox[:i:i], w.inbox[i+1:]...)
 				return true
 			}
 		}
@@ -176,24 +183,24 @@ func parse(line []byte) (*jsonrpc.Message, error) {
 }
 
 // answer waits for the response to the request with this raw id.
-func (h *host) answer(id string) ([]byte, error) {
-	return h.take("the answer to "+id, func(m *jsonrpc.Message) bool {
+func (w *wire) answer(id string) ([]byte, error) {
+	return w.take("the answer to "+id, func(m *jsonrpc.Message) bool {
 		return m.Method == nil && string(m.ID) == id
 	})
 }
 
 // notification waits for a notification of this method.
-func (h *host) notification(method string) ([]byte, error) {
-	return h.take(method, func(m *jsonrpc.Message) bool {
+func (w *wire) notification(method string) ([]byte, error) {
+	return w.take(method, func(m *jsonrpc.Message) bool {
 		return m.Kind == jsonrpc.Notification && string(m.Method) == method
 	})
 }
 
 // rest returns the messages that nobody has taken, without waiting.
-func (h *host) rest() [][]byte {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.inbox
+func (w *wire) rest() [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inbox
 }
 
 // close closes the server's stdin and waits for its end.

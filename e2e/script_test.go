@@ -18,9 +18,10 @@ import (
 
 func TestMain(m *testing.M) {
 	commands := map[string]func(){
-		"weir": weirMain,
-		"fake": func() { os.Exit(upstreamtest.Main(os.Args[1])) },
-		"host": hostMain,
+		"weir":      weirMain,
+		"fake":      func() { os.Exit(upstreamtest.Main(os.Args[1])) },
+		"reference": referenceMain,
+		"host":      hostMain,
 	}
 	for _, server := range sdkServers {
 		commands[server.command] = server.main

@@ -23,8 +23,9 @@ import (
 // returns are the bytes that came.
 type session struct {
 	*host
-	version string
-	last    int
+	version      string
+	capabilities string // what the host declares, raw; "" = {}
+	last         int
 }
 
 // openSession starts the command and, in the legacy era, shakes hands. The
@@ -41,12 +42,25 @@ func openSession(t *testing.T, version string, cmd *exec.Cmd) *session {
 		}
 	})
 	s := &session{host: h, version: version}
-	if s.isModern() {
-		return s
-	}
-	s.request(t, "initialize", `"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"host","version":"1"}`)
-	s.notify(t, "notifications/initialized", "")
+	s.greet(t)
 	return s
+}
+
+// greet shakes hands, in the era that does.
+func (s *session) greet(t *testing.T) {
+	t.Helper()
+	if s.isModern() {
+		return
+	}
+	s.request(t, "initialize", `"protocolVersion":"`+s.version+`","capabilities":`+s.declared()+`,"clientInfo":{"name":"host","version":"1"}`)
+	s.notify(t, "notifications/initialized", "")
+}
+
+func (s *session) declared() string {
+	if s.capabilities == "" {
+		return "{}"
+	}
+	return s.capabilities
 }
 
 func (s *session) isModern() bool { return s.version >= upstreamtest.Modern }
@@ -55,7 +69,7 @@ func (s *session) isModern() bool { return s.version >= upstreamtest.Modern }
 // _meta.
 func (s *session) params(members, meta string) string {
 	if s.isModern() {
-		meta = join(`"io.modelcontextprotocol/protocolVersion":"`+s.version+`","io.modelcontextprotocol/clientCapabilities":{}`, meta)
+		meta = join(`"io.modelcontextprotocol/protocolVersion":"`+s.version+`","io.modelcontextprotocol/clientCapabilities":`+s.declared(), meta)
 	}
 	if meta != "" {
 		members = join(members, `"_meta":{`+meta+`}`)

@@ -1,0 +1,104 @@
+package e2e
+
+var listRows = []row{
+	{name: "tools/list", hosts: tableHosts, play: func(p *player) { p.list("tools/list", "tools") }},
+	{name: "prompts/list", hosts: tableHosts, play: func(p *player) { p.list("prompts/list", "prompts") }},
+	{name: "resources/list", hosts: tableHosts, play: func(p *player) { p.list("resources/list", "resources") }},
+	{name: "resources/templates/list", hosts: tableHosts, play: func(p *player) {
+		p.list("resources/templates/list", "resourceTemplates")
+	}},
+	{name: "tools/list without apps", declares: "none", play: func(p *player) { p.list("tools/list", "tools") }},
+	{name: "unknown cursor", play: func(p *player) { p.ask("prompts/list", `"cursor":"no such"`, "") }},
+
+	{name: "tools change", play: func(p *player) { changes(p, "tools", "tools/list", "tools") }},
+	{name: "prompts change", play: func(p *player) { changes(p, "prompts", "prompts/list", "prompts") }},
+	{name: "resources change", play: func(p *player) { changes(p, "resources", "resources/list", "resources") }},
+	{name: "templates change", play: func(p *player) { changes(p, "templates", "resources/templates/list", "resourceTemplates") }},
+	{name: "only what was asked for changes", hosts: modernHosts, play: func(p *player) {
+		p.watch([]string{"prompts"})
+		for range 2 {
+			p.callTool("change", `{"list":"tools"}`)
+			p.callTool("change", `{"list":"prompts"}`)
+			p.hear("notifications/prompts/list_changed")
+		}
+		p.unwatch()
+	}},
+
+	{name: "prompts/get", hosts: tableHosts, play: func(p *player) {
+		p.ask("prompts/get", `"name":`+quoted(p.exposed("plain")), "")
+		p.ask("prompts/get", `"name":`+quoted(p.exposed("args"))+`,"arguments":{"who":"<é>","how":"\ud83d"}`, "")
+		p.ask("prompts/get", `"name":`+quoted(p.exposed("args"))+`,"arguments":{}`, "")
+		p.ask("prompts/get", `"name":`+quoted(p.exposed("no_such")), "")
+	}},
+	{name: "resources/read", hosts: tableHosts, play: func(p *player) {
+		for _, uri := range []string{
+			"ref:///text", "ref:///blob", "ref:///many/", "ui://reference/panel", "https://example.com/doc", "ref:///odd%20name?q=<é>&n=1#f", "ref:///empty",
+		} {
+			p.ask("resources/read", `"uri":`+quoted(uri), "")
+		}
+	}},
+	{name: "resources/read by template", play: func(p *player) {
+		p.ask("resources/read", `"uri":"ref:///items/1?q=%C3%A9"`, "")
+		p.ask("resources/read", `"uri":"ref:///a/b/raw"`, "")
+	}},
+	{name: "resources/read of what was linked to", play: func(p *player) {
+		p.callTool("content", `{}`)
+		p.ask("resources/read", `"uri":"ref:///linked/from/tool"`, "")
+	}},
+	{name: "resource not found", hosts: tableHosts, play: func(p *player) {
+		p.ask("resources/read", `"uri":"ref:///missing"`, "")
+		p.ask("resources/read", `"uri":"unknown:scheme"`, "")
+	}},
+
+	{name: "completion/complete", play: func(p *player) {
+		const context = `,"context":{"arguments":{"how":"<é>"},"vendor":1.0}`
+		p.ask("completion/complete", `"argument":{"name":"who","value":"x<é>","vendor":1E400},"ref":{"type":"ref/prompt","name":`+quoted(p.exposed("args"))+`,"title":"Args"}`+context, "")
+		p.ask("completion/complete", `"ref":{"type":"ref/resource","uri":"ref:///items/{id}{?q}"},"argument":{"name":"id","value":""}`, "")
+		p.ask("completion/complete", `"ref":{"type":"ref/resource","uri":"ref:///text"},"argument":{"name":"id","value":""}`, "")
+		p.ask("completion/complete", `"ref":{"type":"ref/prompt","name":`+quoted(p.exposed("no_such"))+`},"argument":{"name":"id","value":""}`, "")
+	}},
+
+	{name: "resources/updated", play: func(p *player) {
+		p.watch(nil, "ref:///text", "ref:///odd%20name?q=<é>&n=1#f")
+		p.callTool("touch", `{"uri":"ref:///blob"}`) // nobody has asked for it
+		p.callTool("touch", `{"uri":"ref:///text"}`)
+		p.hear("notifications/resources/updated")
+		p.callTool("touch", `{"uri":"ref:///odd%20name?q=<é>&n=1#f"}`)
+		p.hear("notifications/resources/updated")
+		p.unwatch("ref:///text", "ref:///odd%20name?q=<é>&n=1#f")
+		p.callTool("touch", `{"uri":"ref:///text"}`)
+	}},
+	{name: "what is not honoured", play: func(p *player) { p.watch([]string{"tools"}, "deaf:1"); p.unwatch("deaf:1") }},
+	{name: "two streams", hosts: modernHosts, play: func(p *player) {
+		p.watch(nil, "ref:///text")
+		first := p.stream
+		p.watch(nil, "ref:///blob")
+		p.callTool("touch", `{"uri":"ref:///blob"}`)
+		p.hear("notifications/resources/updated")
+		second := p.stream
+		p.stream = first
+		p.callTool("touch", `{"uri":"ref:///text"}`)
+		p.hear("notifications/resources/updated")
+		p.unwatch()
+		p.stream = second
+		p.callTool("touch", `{"uri":"ref:///blob"}`)
+		p.hear("notifications/resources/updated")
+		p.unwatch()
+	}},
+}
+
+// changes has an item come into a list and go again.
+func changes(p *player, list, method, member string) {
+	p.t.Helper()
+	told := list
+	if list == "templates" {
+		told = "resources"
+	}
+	p.watch([]string{told})
+	for range 2 {
+		p.callTool("change", `{"list":"`+list+`"}`)
+		p.hear("notifications/" + told + "/list_changed")
+		p.list(method, member)
+	}
+	p.unwatch()
+}

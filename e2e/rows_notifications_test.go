@@ -1,0 +1,57 @@
+package e2e
+
+var notificationRows = []row{
+	{name: "progress", hosts: tableHosts, play: func(p *player) {
+		for _, token := range []string{`"t<1>é"`, `7`, `9007199254740993`, `""`} {
+			p.callToolWith("progress", `{}`, `;"progressToken":`+token)
+		}
+		p.callTool("progress", `{}`) // without a token there is none
+	}},
+	{name: "log before a level is set", hosts: []string{"2025-06-18"}, play: func(p *player) { p.callTool("log", `{}`) }},
+	{name: "log", hosts: legacyHosts, play: func(p *player) {
+		for _, level := range []string{"warning", "debug", "emergency"} {
+			p.ask("logging/setLevel", `"level":"`+level+`"`, "")
+			p.callTool("log", `{}`)
+		}
+		p.ask("logging/setLevel", `"level":"loud"`, "")
+	}},
+	{name: "log for a request", hosts: modernHosts, play: func(p *player) {
+		for _, level := range []string{"warning", "debug", "emergency"} {
+			p.callToolWith("log", `{}`, `;"io.modelcontextprotocol/logLevel":"`+level+`"`)
+		}
+		p.callTool("log", `{}`)
+		p.callToolWith("log", `{}`, `;"io.modelcontextprotocol/logLevel":"loud"`)
+	}},
+	{name: "cancellation", hosts: tableHosts, play: func(p *player) {
+		id := p.begin(p.t, "tools/call", `"name":`+quoted(p.tool("hang")), "")
+		p.callTool("hangs", `{}`)
+		p.notify(p.t, "notifications/cancelled", `"requestId":`+id+`,"reason":"<enough> é"`)
+		p.callTool("cancelled", `{}`)
+		p.notify(p.t, "notifications/cancelled", `"requestId":`+id) // once more, too late
+		p.notify(p.t, "notifications/cancelled", `"requestId":"never"`)
+	}},
+	{name: "roots change", hosts: legacyHosts, play: func(p *player) {
+		for range 2 {
+			p.answer("roots/list", `{"roots":[{"vendor":1E400,"uri":"file:///w%20<é>","name":"w"}],"_meta":{"vendor/x":1}}`)
+			p.notify(p.t, "notifications/roots/list_changed", "")
+			p.beAsked("roots/list")
+			p.callTool("roots", `{}`)
+		}
+	}},
+	{name: "graceful end of a stream", hosts: modernHosts, play: func(p *player) {
+		p.watch([]string{"prompts"})
+		id := p.stream
+		p.callTool("end_listens", `{}`)
+		if p.weir {
+			changes(p, "prompts", "prompts/list", "prompts") // another stream, which works as well
+			p.seen = p.seen[:2]
+			return
+		}
+		p.see(p.outcome("subscriptions/listen", p.await(id, "")))
+	}},
+	{name: "unknown notification", hosts: tableHosts, play: func(p *player) {
+		p.notify(p.t, "notifications/vendor/unknown", `"x":1E400`)
+		p.notify(p.t, "vendor", ``)
+		p.callTool("echo", `{"after":1}`)
+	}},
+}
