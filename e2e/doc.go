@@ -9,4 +9,7 @@
 //   - sdkserver_test.go does so with servers made with the Go libraries.
 //   - leaks_test.go counts what weir holds open.
 //   - imports_test.go holds the packages to their order.
+//
+// The package bridge below it is for scripts/conformance, which holds weir to
+// the official conformance suite.
 package e2e

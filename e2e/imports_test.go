@@ -65,7 +65,9 @@ var order = []place{
 		[]string{"upstream/jsonrpc", "upstream/upstreamtest"},
 		"what weir is compared with shares nothing with weir but the parser",
 	},
+	{"e2e/bridge", []string{"upstream/jsonrpc"}, "it stands before weir, and shares only the parser of messages with it"},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
+	{"scripts/conformance", []string{"e2e/bridge", "upstream/jsonrpc"}, "the suite sees weir as a host or a server does"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
 }
@@ -130,12 +132,12 @@ var foreign = []struct {
 	},
 	{
 		"os/exec",
-		[]string{"internal/cli", "scripts/bench", "scripts/bench/peer", "upstream/process", "upstream/transport"},
+		[]string{"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/process", "upstream/transport"},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo",
 	},
 	{
 		"net/http",
-		[]string{"internal/cli", "internal/demo", "upstream", "upstream/transport", "upstream/upstreamtest"},
+		[]string{"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/transport", "upstream/upstreamtest"},
 		"networks are upstream's business",
 	},
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMain lets the suite start this program as its client.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == hostCommand {
+		hostMain(os.Args[2])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestConformance runs all there is.
+func TestConformance(t *testing.T) {
+	if _, err := os.Stat("../../e2e/npm/node_modules"); errors.Is(err, os.ErrNotExist) {
+		t.Skip("e2e/npm/node_modules is missing; to get it: npm ci --prefix e2e/npm")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("node is not installed")
+	}
+	var table bytes.Buffer
+	err := run(t.Context(), nil, &table)
+	t.Log("\n" + table.String())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func checks(pairs ...string) []check {
+	var list []check
+	for _, pair := range pairs {
+		id, status, _ := strings.Cut(pair, " ")
+		list = append(list, check{ID: id, Status: status, ErrorMessage: "why " + id})
+	}
+	return list
+}
+
+func TestCompare(t *testing.T) {
+	tests := []struct {
+		name            string
+		direct, through []check
+		want            []difference
+	}{
+		{"the same", checks("a SUCCESS", "b FAILURE"), checks("b FAILURE", "a SUCCESS"), nil},
+		{"worse", checks("a SUCCESS"), checks("a FAILURE"), []difference{{"a", "SUCCESS", "FAILURE", "why a"}}},
+		{"better", checks("a WARNING"), checks("a SUCCESS"), []difference{{"a", "WARNING", "SUCCESS", ""}}},
+		{"missing", checks("a SUCCESS", "b SUCCESS"), checks("b SUCCESS"), []difference{{"a", "SUCCESS", "", ""}}},
+		{"once less", checks("a SUCCESS", "a SUCCESS"), checks("a SUCCESS"), []difference{{"a", "SUCCESS SUCCESS", "SUCCESS", ""}}},
+		{"in another order", checks("a SUCCESS", "a FAILURE"), checks("a FAILURE", "a SUCCESS"), nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, compare(test.direct, test.through), cmp.AllowUnexported(difference{})); diff != "" {
+				t.Errorf("differences (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name            string
+		direct, through []check
+		want            []difference
+	}{
+		{"passed", checks("a FAILURE"), checks("a SUCCESS", "b SKIPPED"), nil},
+		{"failed", checks("a SUCCESS"), checks("a WARNING"), []difference{{"a", "SUCCESS", "WARNING", "why a"}}},
+		{"failed by both", checks("a FAILURE"), checks("a FAILURE"), []difference{{"a", "FAILURE", "FAILURE", "why a"}}},
+		{"nothing checked", checks("a SUCCESS"), nil, []difference{{"scenario", "", "", "no check was made"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, faults(test.direct, test.through), cmp.AllowUnexported(difference{})); diff != "" {
+				t.Errorf("differences (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReport(t *testing.T) {
+	different := row{
+		leg: "server/0.2/2025-11-25/x/http", scenario: "s", direct: checks("a SUCCESS"), through: checks("a FAILURE"),
+		differences: []difference{{"a", "SUCCESS", "FAILURE", "why"}},
+	}
+	same := row{leg: different.leg, scenario: "s", direct: checks("a SUCCESS"), through: checks("a SUCCESS")}
+	tests := []struct {
+		name     string
+		row      row
+		baseline string
+		table    string // what the row says
+		problem  string // "" is none
+	}{
+		{"same", same, "", "the same", ""},
+		{"different", different, "", "NO", `s: a: direct "SUCCESS", through weir "FAILURE": why`},
+		{"expected", different, "differs server/*/2025-11-25/*/* s a: it must", "it must", ""},
+		{"expected of another leg", different, "differs client/*/*/*/* s a: it must", "NO", "why"},
+		{"expected of another check", different, "differs */*/*/*/* s b: it must", "NO", "baseline.txt:1: s b: this difference is gone"},
+		{"expected and gone", same, "# a remark\ndiffers */*/*/*/* s a: it must", "the same", "baseline.txt:2: s a: this difference is gone"},
+		{"expected in what does not run", same, "differs */*/*/*/* other a: it must", "the same", ""},
+		{"perhaps", same, "may-differ */*/*/*/* s a: it comes and goes", "the same", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			expected, err := parseBaseline(test.baseline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var table bytes.Buffer
+			err = report(&table, []row{test.row}, expected)
+			lines := strings.Split(table.String(), "\n")
+			if len(lines) != 3 || !strings.HasSuffix(lines[1], "  "+test.table) {
+				t.Errorf("got table\n%s, want one row that ends with %q", table.String(), test.table)
+			}
+			if (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+				t.Errorf("got %v, want %q", err, test.problem)
+			}
+		})
+	}
+}
+
+func TestBaselineErrors(t *testing.T) {
+	for _, text := range []string{
+		"differs a s c without a reason",
+		"differs a s: too few",
+		"sometimes a s c: unknown word",
+		"differs [ s c: bad pattern",
+	} {
+		if _, err := parseBaseline("\n" + text); err == nil || !strings.HasPrefix(err.Error(), "baseline.txt:2: ") {
+			t.Errorf("%q: got %v, want an error with its line", text, err)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// A leg is one role of weir, in one version of the suite, at one revision, with
+// one peer.
+type leg struct {
+	role     string // of weir: server or client
+	suite    suite
+	revision string
+	peer     string
+	via      string // how weir reaches the peer: http or stdio
+}
+
+func (l leg) name() string {
+	return l.role + "/" + l.suite.name + "/" + l.revision + "/" + l.peer + "/" + l.via
+}
+
+// folder is where the leg leaves its results.
+func (l leg) folder(part string) []string {
+	return []string{l.role, l.suite.name, l.revision, l.peer, l.via, part}
+}
+
+// run scores the peer and weir, and returns their rows.
+func (l leg) run(ctx context.Context, w *workshop) ([]row, error) {
+	if l.role == "client" {
+		return l.runClient(ctx, w)
+	}
+	return l.runServer(ctx, w)
+}
+
+func allLegs() []leg {
+	var legs []leg
+	for _, s := range suites {
+		revisions := []string{"2025-11-25", "2026-07-28"}
+		if s.name == "0.1" {
+			revisions = revisions[:1]
+		}
+		for _, revision := range revisions {
+			legs = append(
+				legs,
+				leg{"server", s, revision, "go-sdk", "http"},
+				leg{"server", s, revision, "go-sdk", "stdio"},
+				leg{"server", s, revision, "mcp-go", "http"},
+				leg{"client", s, revision, "go-sdk", "http"},
+			)
+		}
+	}
+	return legs
+}
+
+func (l leg) runServer(ctx context.Context, w *workshop) ([]row, error) {
+	dir, err := w.folder(l.folder("direct")...)
+	if err != nil {
+		return nil, err
+	}
+	direct, err := withServer(ctx, w, l, dir, func(url string) (scores, error) {
+		return l.suite.scoreServer(ctx, w, l.revision, url, dir)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = w.folder(l.folder("weir")...); err != nil {
+		return nil, err
+	}
+	through, err := withServer(ctx, w, l, dir, func(url string) (scores, error) {
+		return withBridge(ctx, w, dir, l.upstream(w, url), func(url string) (scores, error) {
+			return l.suite.scoreServer(ctx, w, l.revision, url, dir)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for name := range direct {
+		names[name] = true
+	}
+	for name := range through {
+		names[name] = true
+	}
+	var rows []row
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		rows = append(rows, row{
+			leg: l.name(), scenario: name, direct: direct[name], through: through[name],
+			differences: compare(direct[name], through[name]),
+		})
+	}
+	return rows, nil
+}
+
+func (l leg) runClient(ctx context.Context, w *workshop) ([]row, error) {
+	scenarios, err := l.suite.clientScenarios(ctx, w, l.revision)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, scenario := range scenarios {
+		dir, err := w.folder(l.folder(filepath.Join("direct", scenario))...)
+		if err != nil {
+			return nil, err
+		}
+		direct, err := l.suite.scoreClient(ctx, w, l.revision, scenario, w.programs["go-sdkclient"], dir, nil)
+		if err != nil {
+			return nil, err
+		}
+		if dir, err = w.folder(l.folder(filepath.Join("weir", scenario))...); err != nil {
+			return nil, err
+		}
+		env := []string{envWeir + "=" + w.programs["weir"], envDir + "=" + dir}
+		through, err := l.suite.scoreClient(ctx, w, l.revision, scenario, self+" "+hostCommand, dir, env)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{
+			leg: l.name(), scenario: scenario, direct: direct, through: through,
+			differences: faults(direct, through),
+		})
+	}
+	return rows, nil
+}
