@@ -161,7 +161,7 @@ func (c *connection) probe(ctx context.Context) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	facts, err := c.read(discover)
+	facts, err := c.settle(ctx, discover)
 	if refused(err) {
 		return c.initialize(ctx)
 	}
@@ -177,7 +177,7 @@ func (c *connection) eitherOf(ctx context.Context, discover *waiter) (Facts, err
 	if err != nil {
 		return Facts{}, err
 	}
-	facts, err := c.read(first)
+	facts, err := c.settle(ctx, first)
 	if !refused(err) {
 		return facts, err
 	}
@@ -188,7 +188,7 @@ func (c *connection) eitherOf(ctx context.Context, discover *waiter) (Facts, err
 	if _, err := c.await(ctx, nil, second, nil); err != nil {
 		return Facts{}, err
 	}
-	return c.read(second)
+	return c.settle(ctx, second)
 }
 
 // initialize asks once more if the server refuses the revision and names
@@ -215,6 +215,22 @@ func (c *connection) initialize(ctx context.Context) (Facts, error) {
 
 func (c *connection) discover(ctx context.Context) (Facts, error) {
 	w := c.askDiscover()
+	defer c.forget(w)
+	if _, err := c.await(ctx, nil, w, nil); err != nil {
+		return Facts{}, err
+	}
+	return c.settle(ctx, w)
+}
+
+// settle reads the answer to a handshake request. A server that refuses the
+// revision and names it among those it speaks is asked once more (2026-07-28,
+// versioning).
+func (c *connection) settle(ctx context.Context, w *waiter) (Facts, error) {
+	facts, err := c.read(w)
+	if !errors.Is(err, errContradiction) {
+		return facts, err
+	}
+	w = c.askDiscover()
 	defer c.forget(w)
 	if _, err := c.await(ctx, nil, w, nil); err != nil {
 		return Facts{}, err

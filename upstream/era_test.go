@@ -83,6 +83,21 @@ func TestHandshake(t *testing.T) {
 			name: "version refused, newer named", host: modernHost, kind: KindProtocol, asked: "d",
 			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2027-01-01"]}}`)})},
 		},
+		{
+			name: "version refused, and named", host: modernHost, versions: both, version: modernVersion, asked: "dd",
+			rules: []rule{nth(1, "server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}`)})},
+		},
+		{
+			name: "version refused, and named, again", host: modernHost, versions: both, kind: KindProtocol, asked: "dd",
+			rules: []rule{on("server/discover", step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}`)})},
+		},
+		{
+			name: "version refused, and named, late", host: modernHost, versions: both, version: modernVersion, asked: "did",
+			rules: []rule{
+				nth(1, "server/discover", step{Delay: delay(9 * time.Second)}, step{Error: raw(`{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}`)}),
+				on("initialize"),
+			},
+		},
 		{name: "modern error −32020", host: modernHost, rules: []rule{on("server/discover", refuse("-32020")...)}, kind: KindProtocol, asked: "d"},
 		{name: "modern error −32021", host: modernHost, rules: []rule{on("server/discover", refuse("-32021")...)}, kind: KindProtocol, asked: "d"},
 		{

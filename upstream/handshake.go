@@ -116,6 +116,10 @@ func (c *connection) legacyVersion() string {
 // only, or does not know what it was asked.
 var errOtherEra = errors.New("server does not speak this era")
 
+// errContradiction is a server that refuses a revision and names it among those
+// it speaks.
+var errContradiction = errors.New("server contradicts itself")
+
 // read reads the answer to a handshake request.
 func (c *connection) read(w *waiter) (Facts, error) {
 	if w.call.Method == "initialize" {
@@ -172,7 +176,10 @@ func (c *connection) notDiscovered(err error) error {
 	}
 	switch reply.Code {
 	case codeVersion:
-		if versions := supported(err); versions != nil {
+		switch versions := supported(err); {
+		case slices.Contains(versions, ModernVersion):
+			return c.u.protocolFailure("the server refuses protocol revision "+ModernVersion+" and says that it speaks it", errContradiction)
+		case versions != nil:
 			return c.noModern(versions)
 		}
 	case codeHeader, codeCapability:
