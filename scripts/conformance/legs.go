@@ -56,17 +56,12 @@ func allLegs() []leg {
 }
 
 func (l leg) runServer(ctx context.Context, w *workshop) ([]row, error) {
-	dir, err := w.folder(l.folder("direct")...)
+	direct, err := l.scoreDirect(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	direct, err := withServer(ctx, w, l, dir, func(url string) (scores, error) {
-		return l.suite.scoreServer(ctx, w, l.revision, url, dir)
-	})
+	dir, err := w.folder(l.folder("weir")...)
 	if err != nil {
-		return nil, err
-	}
-	if dir, err = w.folder(l.folder("weir")...); err != nil {
 		return nil, err
 	}
 	through, err := withServer(ctx, w, l, dir, func(url string) (scores, error) {
@@ -77,13 +72,8 @@ func (l leg) runServer(ctx context.Context, w *workshop) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
-	for name := range direct {
-		names[name] = true
-	}
-	for name := range through {
-		names[name] = true
-	}
+	names := maps.Clone(direct)
+	maps.Copy(names, through)
 	var rows []row
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		rows = append(rows, row{
@@ -94,6 +84,27 @@ func (l leg) runServer(ctx context.Context, w *workshop) ([]row, error) {
 	return rows, nil
 }
 
+// scoreDirect scores the peer without weir, once for all legs that need it.
+func (l leg) scoreDirect(ctx context.Context, w *workshop) (scores, error) {
+	l.via = "http"
+	if found, done := w.direct[l.name()]; done {
+		return found, nil
+	}
+	dir, err := w.folder(l.folder("direct")...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := withServer(ctx, w, l, dir, func(url string) (scores, error) {
+		return l.suite.scoreServer(ctx, w, l.revision, url, dir)
+	})
+	if err == nil {
+		w.direct[l.name()] = found
+	}
+	return found, err
+}
+
+// runClient scores the reference only where weir does not pass: all that it can
+// say then is whether anybody could.
 func (l leg) runClient(ctx context.Context, w *workshop) ([]row, error) {
 	scenarios, err := l.suite.clientScenarios(ctx, w, l.revision)
 	if err != nil {
@@ -105,15 +116,8 @@ func (l leg) runClient(ctx context.Context, w *workshop) ([]row, error) {
 	}
 	var rows []row
 	for _, scenario := range scenarios {
-		dir, err := w.folder(l.folder(filepath.Join("direct", scenario))...)
+		dir, err := w.folder(l.folder(filepath.Join("weir", scenario))...)
 		if err != nil {
-			return nil, err
-		}
-		direct, err := l.suite.scoreClient(ctx, w, l.revision, scenario, w.programs["go-sdkclient"], dir, nil)
-		if err != nil {
-			return nil, err
-		}
-		if dir, err = w.folder(l.folder(filepath.Join("weir", scenario))...); err != nil {
 			return nil, err
 		}
 		env := []string{envWeir + "=" + w.programs["weir"], envDir + "=" + dir}
@@ -121,10 +125,21 @@ func (l leg) runClient(ctx context.Context, w *workshop) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, row{
-			leg: l.name(), scenario: scenario, direct: direct, through: through,
-			differences: faults(direct, through),
-		})
+		r := row{leg: l.name(), scenario: scenario, through: through, differences: faults(through)}
+		if r.differences != nil {
+			if r.direct, err = l.scoreReference(ctx, w, scenario); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+func (l leg) scoreReference(ctx context.Context, w *workshop, scenario string) ([]check, error) {
+	dir, err := w.folder(l.folder(filepath.Join("direct", scenario))...)
+	if err != nil {
+		return nil, err
+	}
+	return l.suite.scoreClient(ctx, w, l.revision, scenario, w.programs["go-sdk-client"], dir, nil)
 }

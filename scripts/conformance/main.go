@@ -9,7 +9,7 @@
 //
 // As a client: weir is started with the suite's server as its one upstream, and
 // driven by a small host. All scenarios must pass but those about authorization,
-// which are left out. A reference client is scored beside it.
+// which are left out. Where one does not, the Go SDK's client is scored as well.
 //
 // It prints a table and fails on each difference that baseline.txt does not
 // expect, and on each that it does expect and that is not there. The suite and
@@ -111,14 +111,15 @@ type workshop struct {
 	npm      string // the folder of the suites
 	scenario string // only this one; "" is all
 	programs map[string]string
+	direct   map[string]scores // by leg
 }
 
 // programs are what is built: weir and its peers.
 var programs = map[string]string{
-	"weir":         "github.com/weir-mcp/weir",
-	"go-sdk":       "github.com/modelcontextprotocol/go-sdk/conformance/everything-server",
-	"mcp-go":       "github.com/mark3labs/mcp-go/examples/conformance",
-	"go-sdkclient": "github.com/modelcontextprotocol/go-sdk/conformance/everything-client",
+	"weir":          "github.com/weir-mcp/weir",
+	"go-sdk":        "github.com/modelcontextprotocol/go-sdk/conformance/everything-server",
+	"mcp-go":        "github.com/mark3labs/mcp-go/examples/conformance",
+	"go-sdk-client": "github.com/modelcontextprotocol/go-sdk/conformance/everything-client",
 }
 
 func newWorkshop(ctx context.Context, dir, scenario string) (*workshop, error) {
@@ -132,7 +133,7 @@ func newWorkshop(ctx context.Context, dir, scenario string) (*workshop, error) {
 	}
 	w := &workshop{
 		dir: dir, npm: filepath.Join(strings.TrimSpace(root), "e2e", "npm"), scenario: scenario,
-		programs: map[string]string{},
+		programs: map[string]string{}, direct: map[string]scores{},
 	}
 	for name, source := range programs {
 		w.programs[name] = filepath.Join(dir, "bin", name)

@@ -33,16 +33,16 @@ func compare(direct, through []check) []difference {
 }
 
 // faults returns the checks of a client that do not pass.
-func faults(direct, through []check) []difference {
+func faults(through []check) []difference {
 	var found []difference
-	a, b := byID(direct), byID(through)
+	statuses := byID(through)
 	for _, id := range idsOf(through) {
 		if slices.ContainsFunc(through, func(c check) bool { return c.ID == id && !c.passes() }) {
-			found = append(found, difference{id, strings.Join(a[id], " "), strings.Join(b[id], " "), messages(through, id)})
+			found = append(found, difference{check: id, through: strings.Join(statuses[id], " "), message: messages(through, id)})
 		}
 	}
 	if len(through) == 0 {
-		found = append(found, difference{"scenario", "", "", "no check was made"})
+		found = append(found, difference{check: "scenario", message: "no check was made"})
 	}
 	return found
 }
@@ -79,8 +79,11 @@ func messages(checks []check, id string) string {
 	return strings.Join(found, "; ")
 }
 
-// total is how many of the checks pass.
+// total is how many of the checks pass, "-" if none was made.
 func total(checks []check) string {
+	if len(checks) == 0 {
+		return "-"
+	}
 	passed := 0
 	for _, c := range checks {
 		if c.passes() {
