@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,15 +14,26 @@ var baselineText string
 // A baseline is the differences that are expected.
 type baseline []*expectation
 
-// An expectation is one line of baseline.txt. Those of a scenario that comes out
-// differently from run to run without weir may be missed.
+// An expectation is one line of baseline.txt.
 type expectation struct {
 	line                 int
+	kind                 kind
 	leg, scenario, check string // patterns, as of path.Match
-	mayMiss              bool
 	reason               string
 	met                  bool
 }
+
+// A kind is what is expected.
+type kind string
+
+const (
+	differs   kind = "differs"
+	mayDiffer kind = "may-differ"
+	retry     kind = "retry" // no difference, at the third time at the latest
+)
+
+// retries is how often a scenario is run again, at most.
+const retries = 2
 
 func readBaseline() (baseline, error) { return parseBaseline(baselineText) }
 
@@ -36,8 +48,8 @@ func parseBaseline(text string) (baseline, error) {
 		}
 		what, reason, found := strings.Cut(line, ": ")
 		words := strings.Fields(what)
-		if !found || len(words) != 4 || words[0] != "differs" && words[0] != "may-differ" {
-			return nil, fmt.Errorf("baseline.txt:%d: want: differs|may-differ LEG SCENARIO CHECK: REASON", number)
+		if !found || len(words) != 4 || !slices.Contains([]kind{differs, mayDiffer, retry}, kind(words[0])) {
+			return nil, fmt.Errorf("baseline.txt:%d: want: %s|%s|%s LEG SCENARIO CHECK: REASON", number, differs, mayDiffer, retry)
 		}
 		for _, pattern := range words[1:] {
 			if _, err := path.Match(pattern, ""); err != nil {
@@ -45,25 +57,39 @@ func parseBaseline(text string) (baseline, error) {
 			}
 		}
 		b = append(b, &expectation{
-			line: number, leg: words[1], scenario: words[2], check: words[3],
-			mayMiss: words[0] == "may-differ", reason: reason,
+			line: number, kind: kind(words[0]), leg: words[1], scenario: words[2], check: words[3], reason: reason,
 		})
 	}
 	return b, nil
 }
 
-// find returns the first expectation of a difference and marks it met, or nil.
+// find returns the first expectation of a difference, or nil.
 func (b baseline) find(r row, check string) *expectation {
 	for _, e := range b {
-		if e.covers(r) && matches(e.check, check) {
-			e.met = true
+		if e.kind != retry && e.covers(r, check) {
 			return e
 		}
 	}
 	return nil
 }
 
-func (e *expectation) covers(r row) bool {
+// wantsRetry reports whether a scenario is to be run again: some difference of
+// its is not expected, and may come from a busy machine.
+func (b baseline) wantsRetry(r row) bool {
+	for _, d := range r.differences {
+		mayPass := slices.ContainsFunc(b, func(e *expectation) bool { return e.kind == retry && e.covers(r, d.check) })
+		if mayPass && b.find(r, d.check) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *expectation) covers(r row, check string) bool {
+	return e.isOf(r) && matches(e.check, check)
+}
+
+func (e *expectation) isOf(r row) bool {
 	return matches(e.leg, r.leg) && matches(e.scenario, r.scenario)
 }
 
@@ -77,14 +103,8 @@ func matches(pattern, text string) bool {
 func (b baseline) stale(rows []row) baseline {
 	var found baseline
 	for _, e := range b {
-		if e.met || e.mayMiss {
-			continue
-		}
-		for _, r := range rows {
-			if e.covers(r) {
-				found = append(found, e)
-				break
-			}
+		if e.kind == differs && !e.met && slices.ContainsFunc(rows, e.isOf) {
+			found = append(found, e)
 		}
 	}
 	return found

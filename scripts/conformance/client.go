@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -23,8 +24,15 @@ const (
 	envContext  = "MCP_CONFORMANCE_CONTEXT"
 )
 
+// patience is how long the client takes at most: less than the suite waits, which
+// would not end weir.
+const patience = 25 * time.Second
+
 func hostMain(url string) {
-	if err := runScenario(context.Background(), url); err != nil {
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	err := runScenario(ctx, url)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "host:", err)
 		os.Exit(1)
 	}

@@ -107,6 +107,7 @@ func TestReport(t *testing.T) {
 		{"expected of another check", different, "differs */*/*/*/* s b: it must", "NO", "baseline.txt:1: s b: this difference is gone"},
 		{"expected and gone", same, "# a remark\ndiffers */*/*/*/* s a: it must", "the same", "baseline.txt:2: s a: this difference is gone"},
 		{"expected in what does not run", same, "differs */*/*/*/* other a: it must", "the same", ""},
+		{"only to be run again", different, "retry */*/*/*/* s a: busy", "NO", "why"},
 		{"perhaps", same, "may-differ */*/*/*/* s a: it comes and goes", "the same", ""},
 	}
 	for _, test := range tests {
@@ -123,6 +124,33 @@ func TestReport(t *testing.T) {
 			}
 			if (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("got %v, want %q", err, test.problem)
+			}
+		})
+	}
+}
+
+func TestRetry(t *testing.T) {
+	r := row{leg: "client/0.2/2025-11-25/x/http", scenario: "s", differences: []difference{{check: "a"}}}
+	tests := []struct {
+		name     string
+		row      row
+		baseline string
+		want     bool
+	}{
+		{"allowed", r, "retry client/*/*/*/* s *: busy", true},
+		{"not allowed", r, "retry client/*/*/*/* other *: busy", false},
+		{"another check", r, "retry client/*/*/*/* s b: busy", false},
+		{"expected", r, "retry client/*/*/*/* s *: busy\ndiffers client/*/*/*/* s a: it must", false},
+		{"passed", row{leg: r.leg, scenario: "s"}, "retry client/*/*/*/* s *: busy", false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b, err := parseBaseline(test.baseline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.wantsRetry(test.row); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}

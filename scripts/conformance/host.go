@@ -48,7 +48,10 @@ func startHost(ctx context.Context, p *place, version string, trace io.Writer) (
 	if h.isModern() {
 		return h, nil
 	}
-	return h, errors.Join(h.shakeHands())
+	if err := h.shakeHands(); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
 }
 
 func (h *host) isModern() bool { return h.version >= "2026-07-28" }

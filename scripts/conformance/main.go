@@ -27,6 +27,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -93,7 +94,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		if !s.wants(l) {
 			continue
 		}
-		found, err := l.run(ctx, w)
+		found, err := l.runAndRetry(ctx, w, expected)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.name(), err)
 		}
@@ -142,6 +143,15 @@ func newWorkshop(ctx context.Context, dir, scenario string) (*workshop, error) {
 		}
 	}
 	return w, nil
+}
+
+// only is the workshop for one more run of one scenario.
+func (w *workshop) only(scenario string, try int) *workshop {
+	other := *w
+	other.dir = filepath.Join(w.dir, "again", strconv.Itoa(try))
+	other.scenario = scenario
+	other.direct = map[string]scores{}
+	return &other
 }
 
 // folder makes an empty folder for results.

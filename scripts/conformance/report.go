@@ -108,6 +108,7 @@ func report(out io.Writer, rows []row, expected baseline) error {
 					r.leg, r.scenario, d.check, d.direct, d.through, d.message))
 				continue
 			}
+			e.met = true
 			if what != "NO" {
 				what = e.reason
 			}
