@@ -347,6 +347,45 @@ func TestOneProcess(t *testing.T) {
 	}
 }
 
+// TestStreams: with several requests in flight, each gets its own.
+func TestStreams(t *testing.T) {
+	f := serve(t, upstreamtest.Script{
+		Versions: []string{upstreamtest.Modern},
+		Tools:    []json.RawMessage{upstreamtest.Tool("t"), upstreamtest.Tool("u")},
+		Rules: []upstreamtest.Rule{
+			{On: "tools/call t", Do: []upstreamtest.Step{{Await: "go"}, reply(`{"resultType":"complete","content":[]}`)}},
+			{On: "tools/call u", Do: []upstreamtest.Step{
+				step(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"of t","progress":1}}`),
+				step(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"for t"}}`),
+				reply(`{"resultType":"complete","content":[]}`),
+				{Release: "go"},
+			}},
+		},
+	})
+	first := make(chan exchange)
+	go func() {
+		meta := modernMeta + `,"progressToken":"of t","io.modelcontextprotocol/logLevel":"info"`
+		first <- f.do(t, http.MethodPost, toolCall("1", "t", meta), modernCall...)
+	}()
+	f.log.await(t, 1, `"method":"tools/call"`)
+	second := f.do(t, http.MethodPost, toolCall("2", "u", modernMeta+`,"progressToken":"of u"`), modernCall[0], modernCall[1], "Mcp-Name: u")
+	want := []string{
+		`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"of t","progress":1}}`,
+		`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"for t"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[]}}`,
+	}
+	if diff := cmp.Diff(want, (<-first).messages); diff != "" {
+		t.Errorf("first stream (-want +got):\n%s", diff)
+	}
+	want = []string{`{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}`}
+	if diff := cmp.Diff(want, second.messages); diff != "" {
+		t.Errorf("second stream (-want +got):\n%s", diff)
+	}
+	if problems := f.close(t); problems != "" {
+		t.Error(problems)
+	}
+}
+
 // TestGoneClient: in the modern era who goes away has cancelled.
 func TestGoneClient(t *testing.T) {
 	f := serve(t, modernScript(upstreamtest.Step{Await: "cancel"}))
