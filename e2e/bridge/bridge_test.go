@@ -356,7 +356,7 @@ func TestStreams(t *testing.T) {
 			{On: "tools/call t", Do: []upstreamtest.Step{{Await: "go"}, reply(`{"resultType":"complete","content":[]}`)}},
 			{On: "tools/call u", Do: []upstreamtest.Step{
 				step(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"of t","progress":1}}`),
-				step(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"for t"}}`),
+				step(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"of u"}}`),
 				reply(`{"resultType":"complete","content":[]}`),
 				{Release: "go"},
 			}},
@@ -364,20 +364,22 @@ func TestStreams(t *testing.T) {
 	})
 	first := make(chan exchange)
 	go func() {
-		meta := modernMeta + `,"progressToken":"of t","io.modelcontextprotocol/logLevel":"info"`
-		first <- f.do(t, http.MethodPost, toolCall("1", "t", meta), modernCall...)
+		first <- f.do(t, http.MethodPost, toolCall("1", "t", modernMeta+`,"progressToken":"of t"`), modernCall...)
 	}()
 	f.log.await(t, 1, `"method":"tools/call"`)
-	second := f.do(t, http.MethodPost, toolCall("2", "u", modernMeta+`,"progressToken":"of u"`), modernCall[0], modernCall[1], "Mcp-Name: u")
+	meta := modernMeta + `,"io.modelcontextprotocol/logLevel":"info"`
+	second := f.do(t, http.MethodPost, toolCall("2", "u", meta), modernCall[0], modernCall[1], "Mcp-Name: u")
 	want := []string{
 		`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"of t","progress":1}}`,
-		`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"for t"}}`,
 		`{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[]}}`,
 	}
 	if diff := cmp.Diff(want, (<-first).messages); diff != "" {
 		t.Errorf("first stream (-want +got):\n%s", diff)
 	}
-	want = []string{`{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}`}
+	want = []string{
+		`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"of u"}}`,
+		`{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}`,
+	}
 	if diff := cmp.Diff(want, second.messages); diff != "" {
 		t.Errorf("second stream (-want +got):\n%s", diff)
 	}
