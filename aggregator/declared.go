@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -140,3 +141,11 @@ func memberOf(object []byte, key string) []byte {
 }
 
 func isObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
+
+// declares is what the host of a request declares: in it, or in initialize.
+func (s *session) declares(r *request) *declared {
+	if r.modern {
+		return readDeclared(jsonrpc.Find(r.meta, upstream.MetaCapabilities))
+	}
+	return s.declared.Load()
+}

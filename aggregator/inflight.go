@@ -122,12 +122,6 @@ func (c *call) end() bool {
 	return true
 }
 
-func (c *call) inFlight() bool {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return c.s.calls[c.key] == c
-}
-
 // giveUp stops the work for a call that is out of the table.
 func (c *call) giveUp(reason []byte) {
 	c.s.mu.Lock()

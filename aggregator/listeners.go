@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"context"
 	"slices"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
@@ -11,70 +12,99 @@ import (
 // listener is one subscriptions/listen of a modern host (2026-07-28,
 // subscriptions). It stays open until the host cancels it.
 type listener struct {
-	id    []byte // raw, the host's: it is the subscription's name too
-	key   string // of id
-	wants kindSet
-
+	id      []byte // raw, the host's: it is the subscription's name too
+	key     string // of id
+	in      shape
+	wants   kindSet
 	follows []followed
+
+	honoured []jsonrpc.Member // of what was asked for
 }
 
-// listen acknowledges what can be honoured of what is asked for, before
-// anything else is sent for it.
+var listening = &operation{method: "subscriptions/listen", kind: "subscription"}
+
+// listen opens a subscription. What it names cannot be found before the first
+// lists are in.
 func (s *session) listen(r *request) {
 	filter, err := jsonrpc.ParseObject(nil, jsonrpc.Find(r.params, "notifications"))
 	if err != nil {
 		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: subscriptions/listen needs the object notifications")
 		return
 	}
-	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id))}
+	if jsonrpc.Find(filter, "taskIds") != nil && !s.declares(r).tasks {
+		s.refuseWith(&s.batch, r.id, &refusal{
+			code: codeMissingCapability, message: "taskIds need the extension " + tasksExtension,
+			data: []byte(`{"requiredCapabilities":{"extensions":{"` + tasksExtension + `":{}}}}`),
+		})
+		return
+	}
+	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id)), in: s.shape(r)}
 	for i := range changes {
 		if string(jsonrpc.Find(filter, changes[i].filter)) == "true" {
 			l.wants |= changes[i].kinds
+			l.honoured = append(l.honoured, jsonrpc.NewMember(changes[i].filter, []byte("true")))
 		}
 	}
-	if !s.addListener(l, s.shape(r)) {
-		s.refuseWith(&s.batch, r.id, tooMany("subscriptions are open"))
+	if s.a.listsAreIn() || !namesAny(filter) {
+		s.openListener(&s.batch, l, filter, nil)
 		return
 	}
-	s.a.pushes.soon() // the host's list may be an older one
+	filter = cloneMembers(filter)
+	s.whenListed(r, listening, func(_ context.Context, c *call) { s.openListener(nil, l, filter, c) })
+}
+
+// openListener acknowledges what can be honoured of what is asked for, before
+// anything else is sent for it. waited is the request if it had to wait; nil if
+// not.
+func (s *session) openListener(b *jsonrpc.Batch, l *listener, filter []jsonrpc.Member, waited *call) {
+	l.follows, l.honoured = s.wanted(filter, l.honoured)
+	added, full := s.addListener(b, l, waited)
+	switch {
+	case full:
+		s.refuseWith(b, l.id, tooMany("subscriptions are open"))
+	case added:
+		s.a.followAll(l.follows)
+		s.a.pushes.soon() // the host's list may be an older one
+	}
 }
 
 // maxListeners is how many subscriptions of one host may be open.
 const maxListeners = 100
 
-// addListener reports false if there are too many. The lock keeps changes from
-// being told before the acknowledgement. A host that has not asked for a list
-// yet may have it from an earlier weir: that was the stored one.
-func (s *session) addListener(l *listener, in shape) bool {
+// addListener adds it unless the host has cancelled what had to wait, or has too
+// many. The lock keeps changes from being told before the acknowledgement. A
+// host that has not asked for a list yet may have it from an earlier weir: that
+// was the stored one.
+func (s *session) addListener(b *jsonrpc.Batch, l *listener, waited *call) (added, full bool) {
 	listed := s.a.listsAreIn()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.listeners) >= maxListeners {
-		return false
+	if waited != nil {
+		if s.calls[waited.key] != waited {
+			return false, false
+		}
+		delete(s.calls, waited.key)
 	}
-	s.acknowledge(l)
+	if len(s.listeners) >= maxListeners {
+		return false, true
+	}
+	s.acknowledge(b, l)
 	s.listeners = append(s.listeners, l)
 	if !listed {
-		return true
+		return true, false
 	}
 	now := s.a.view.Load()
 	for k := range s.seen {
 		if l.wants.has(catalog.Kind(k)) && s.seen[k].text == nil {
-			s.seen[k] = sight{in, now.lists[k].in(in)}
+			s.seen[k] = sight{l.in, now.lists[k].in(l.in)}
 		}
 	}
-	return true
+	return true, false
 }
 
-func (s *session) acknowledge(l *listener) {
-	var honoured []jsonrpc.Member
-	for i := range changes {
-		if l.wants&changes[i].kinds != 0 {
-			honoured = append(honoured, jsonrpc.NewMember(changes[i].filter, []byte("true")))
-		}
-	}
-	s.write(&s.batch, []byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{`),
-		l.meta(), []byte(`,"notifications":`), jsonrpc.AppendObject(nil, honoured), []byte("}}"))
+func (s *session) acknowledge(b *jsonrpc.Batch, l *listener) {
+	s.write(b, []byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{`),
+		l.meta(), []byte(`,"notifications":`), jsonrpc.AppendObject(nil, l.honoured), []byte("}}"))
 }
 
 // closeListener ends the subscription that the id names. It reports whether

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
-	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -47,10 +46,7 @@ var listMethods = [catalog.Kinds]string{"tools/list", "prompts/list", "resources
 
 // shape is how the host of a request sees lists.
 func (s *session) shape(r *request) shape {
-	if r.modern {
-		return shape{apps: readDeclared(jsonrpc.Find(r.meta, upstream.MetaCapabilities)).ui}
-	}
-	return shape{legacy: true, apps: s.declared.Load().ui}
+	return shape{legacy: !r.modern, apps: s.declares(r).ui}
 }
 
 func (s *session) replyList(b *jsonrpc.Batch, id []byte, k catalog.Kind, in shape) {

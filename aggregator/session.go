@@ -266,10 +266,10 @@ func (s *session) giveUp() {
 
 // peer is the host as upstreams are told.
 func (s *session) peer(r *request) upstream.Peer {
-	if r.modern {
-		d := readDeclared(jsonrpc.Find(r.meta, upstream.MetaCapabilities))
-		return upstream.Peer{Modern: true, Version: r.version, Capabilities: d.forHandshake(false)}
+	d := s.declares(r)
+	p := upstream.Peer{Modern: r.modern, Version: r.version, Capabilities: d.forHandshake(!r.modern)}
+	if !r.modern {
+		p.Version = d.version
 	}
-	d := s.declared.Load()
-	return upstream.Peer{Version: d.version, Capabilities: d.forHandshake(true)}
+	return p
 }

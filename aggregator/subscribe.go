@@ -213,16 +213,32 @@ func notification(method []byte, params []jsonrpc.Member, subscription []byte) [
 	return append(jsonrpc.AppendObject(append(out, `,"params":`...), params), '}')
 }
 
-// wanted reads the resources and tasks that a modern host's subscription asks
-// for, and adds to honoured what it gets: what is there for it, and told of.
+// byName is what a subscription can name, and how that is found.
+var byName = []struct {
+	member string
+	task   bool
+	find   func(s *session, name string, modern bool) (target, *refusal)
+}{
+	{"resourceSubscriptions", false, (*session).findResource},
+	{"taskIds", true, (*session).findTask},
+}
+
+// namesAny reports whether a subscription's filter names anything.
+func namesAny(filter []jsonrpc.Member) bool {
+	for i := range byName {
+		if jsonrpc.Find(filter, byName[i].member) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wanted finds the resources and tasks that a modern host's subscription names,
+// and adds to honoured what is there for it.
 func (s *session) wanted(filter, honoured []jsonrpc.Member) ([]followed, []jsonrpc.Member) {
 	var all []followed
-	for _, of := range []struct {
-		member string
-		find   func(*session, string, bool) (target, *refusal)
-		task   bool
-	}{{"resourceSubscriptions", (*session).findResource, false}, {"taskIds", (*session).findTask, true}} {
-		names, err := jsonrpc.ParseArray(nil, jsonrpc.Find(filter, of.member))
+	for _, by := range byName {
+		names, err := jsonrpc.ParseArray(nil, jsonrpc.Find(filter, by.member))
 		if err != nil || len(names) > maxFollowed {
 			continue
 		}
@@ -232,12 +248,13 @@ func (s *session) wanted(filter, honoured []jsonrpc.Member) ([]followed, []jsonr
 			if err != nil {
 				continue
 			}
-			if t, refused := of.find(s, name, true); refused == nil {
-				all = append(all, followed{t.server, t.name, of.task})
+			if t, refused := by.find(s, name, true); refused == nil {
+				all = append(all, followed{t.server, t.name, by.task})
 				good = append(good, raw)
 			}
 		}
-		honoured = append(honoured, jsonrpc.NewMember(of.member, slices.Concat([]byte("["), bytes.Join(good, []byte(",")), []byte("]"))))
+		list := slices.Concat([]byte("["), bytes.Join(good, []byte(",")), []byte("]"))
+		honoured = append(honoured, jsonrpc.NewMember(by.member, list))
 	}
 	return all, honoured
 }
