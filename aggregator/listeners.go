@@ -24,7 +24,7 @@ type listener struct {
 var listening = &operation{method: "subscriptions/listen", kind: "subscription"}
 
 // listen opens a subscription. What it names cannot be found before the first
-// lists are in.
+// lists are in, and it is for the servers to say whether they will tell of it.
 func (s *session) listen(r *request) {
 	filter, err := jsonrpc.ParseObject(nil, jsonrpc.Find(r.params, "notifications"))
 	if err != nil {
@@ -45,27 +45,31 @@ func (s *session) listen(r *request) {
 			l.honoured = append(l.honoured, jsonrpc.NewMember(changes[i].filter, []byte("true")))
 		}
 	}
-	if s.a.listsAreIn() || !namesAny(filter) {
-		s.openListener(&s.batch, l, filter, nil)
+	if !namesAny(filter) {
+		s.openListener(&s.batch, l, nil)
 		return
 	}
 	filter = cloneMembers(filter)
-	s.whenListed(r, listening, func(_ context.Context, c *call) { s.openListener(nil, l, filter, c) })
+	s.whenListed(r, listening, func(ctx context.Context, c *call) {
+		if s.followNamed(ctx, l, filter) {
+			s.openListener(nil, l, c)
+		}
+	})
 }
 
 // openListener acknowledges what can be honoured of what is asked for, before
 // anything else is sent for it. waited is the request if it had to wait; nil if
 // not.
-func (s *session) openListener(b *jsonrpc.Batch, l *listener, filter []jsonrpc.Member, waited *call) {
-	l.follows, l.honoured = s.wanted(filter, l.honoured)
+func (s *session) openListener(b *jsonrpc.Batch, l *listener, waited *call) {
 	added, full := s.addListener(b, l, waited)
-	switch {
-	case full:
+	if full {
 		s.refuseWith(b, l.id, tooMany("subscriptions are open"))
-	case added:
-		s.a.followAll(l.follows)
-		s.a.pushes.soon() // the host's list may be an older one
 	}
+	if !added {
+		s.a.unfollowAll(l.follows)
+		return
+	}
+	s.a.pushes.soon() // the host's list may be an older one
 }
 
 // maxListeners is how many subscriptions of one host may be open.

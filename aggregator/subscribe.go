@@ -2,8 +2,10 @@ package aggregator
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -90,17 +92,61 @@ func (a *Aggregator) unfollow(f followed) bool {
 	return true
 }
 
-// followAll makes the servers tell what a modern host's subscription asks for.
-func (a *Aggregator) followAll(all []followed) {
+// agreeTime is how long a subscription waits for the servers to say whether they
+// will tell of what it names. What is not refused by then is taken for agreed.
+const agreeTime = 2 * time.Second
+
+// followAll makes the servers tell what a modern host's subscription asks for,
+// and returns what none has refused. Where ctx ends before, that is all.
+func (a *Aggregator) followAll(ctx context.Context, all []followed) []followed {
+	answers := make(chan followAnswer, len(all))
+	pending := 0
 	for _, f := range all {
 		switch {
 		case !a.follow(f):
 		case f.task:
 			f.server.up.WatchTask(f.name, true)
 		default:
-			a.tell(f, resourceSubscribe)
+			pending++
+			a.tell(f, resourceSubscribe, &agreement{f, answers})
 		}
 	}
+	late := time.NewTimer(agreeTime)
+	defer late.Stop()
+	for ; pending > 0; pending-- {
+		select {
+		case answer := <-answers:
+			if !answer.agreed {
+				a.unfollow(answer.to)
+				all = slices.DeleteFunc(all, func(f followed) bool { return f == answer.to })
+			}
+		case <-late.C:
+			return all
+		case <-ctx.Done():
+			return all
+		}
+	}
+	return all
+}
+
+// followAnswer is a server's answer to a subscription to a resource.
+type followAnswer struct {
+	to     followed
+	agreed bool
+}
+
+// agreement is the Sink of such a subscription.
+type agreement struct {
+	to      followed
+	answers chan<- followAnswer // with room for it
+}
+
+// Progress implements upstream.Sink.
+func (*agreement) Progress(*jsonrpc.Batch, *jsonrpc.Message) {}
+
+// Done implements upstream.Sink.
+func (g *agreement) Done(_ *jsonrpc.Batch, a upstream.Answer) {
+	g.answers <- followAnswer{g.to, a.Err == nil && a.Message.Kind == jsonrpc.Response}
 }
 
 // unfollowAll is the end of followAll.
@@ -111,14 +157,14 @@ func (a *Aggregator) unfollowAll(all []followed) {
 		case f.task:
 			f.server.up.WatchTask(f.name, false)
 		default:
-			a.tell(f, resourceUnsubscribe)
+			a.tell(f, resourceUnsubscribe, nobody{})
 		}
 	}
 }
 
-func (a *Aggregator) tell(f followed, op *operation) {
+func (a *Aggregator) tell(f followed, op *operation, sink upstream.Sink) {
 	f.server.up.Do(nil, &upstream.Call{
-		Method: op.method, Sink: nobody{}, Name: f.name,
+		Method: op.method, Sink: sink, Name: f.name,
 		Params: []jsonrpc.Member{jsonrpc.NewMember("uri", jsonrpc.AppendString(nil, f.name))},
 	})
 }
@@ -233,30 +279,51 @@ func namesAny(filter []jsonrpc.Member) bool {
 	return false
 }
 
-// wanted finds the resources and tasks that a modern host's subscription names,
-// and adds to honoured what is there for it.
-func (s *session) wanted(filter, honoured []jsonrpc.Member) ([]followed, []jsonrpc.Member) {
-	var all []followed
+// followNamed follows the resources and tasks that a modern host's subscription
+// names: those that are there for it, and that their servers will tell of. It
+// reports false if ctx has ended.
+func (s *session) followNamed(ctx context.Context, l *listener, filter []jsonrpc.Member) bool {
+	found := make(map[followed][]byte) // with the raw names that the host gave
 	for _, by := range byName {
-		names, err := jsonrpc.ParseArray(nil, jsonrpc.Find(filter, by.member))
-		if err != nil || len(names) > maxFollowed {
-			continue
-		}
-		var good [][]byte
-		for _, raw := range names {
+		names, _ := jsonrpc.ParseArray(nil, jsonrpc.Find(filter, by.member)) // what is none names nothing
+		for _, raw := range names[:min(len(names), maxFollowed)] {
 			name, err := jsonrpc.String(raw)
 			if err != nil {
 				continue
 			}
 			if t, refused := by.find(s, name, true); refused == nil {
-				all = append(all, followed{t.server, t.name, by.task})
-				good = append(good, raw)
+				f := followed{t.server, t.name, by.task}
+				if found[f] == nil {
+					l.follows = append(l.follows, f)
+				}
+				found[f] = raw
 			}
 		}
-		list := slices.Concat([]byte("["), bytes.Join(good, []byte(",")), []byte("]"))
-		honoured = append(honoured, jsonrpc.NewMember(by.member, list))
 	}
-	return all, honoured
+	l.follows = s.a.followAll(ctx, l.follows)
+	if ctx.Err() != nil {
+		s.a.unfollowAll(l.follows)
+		return false
+	}
+	l.honour(filter, found)
+	return true
+}
+
+// honour notes what of the names in a filter is followed, as the host wrote it.
+func (l *listener) honour(filter []jsonrpc.Member, found map[followed][]byte) {
+	for _, by := range byName {
+		if jsonrpc.Find(filter, by.member) == nil {
+			continue
+		}
+		var names [][]byte
+		for _, f := range l.follows {
+			if f.task == by.task {
+				names = append(names, found[f])
+			}
+		}
+		list := slices.Concat([]byte("["), bytes.Join(names, []byte(",")), []byte("]"))
+		l.honoured = append(l.honoured, jsonrpc.NewMember(by.member, list))
+	}
 }
 
 // maxFollowed is how many resources or tasks one subscription may name.
