@@ -1,5 +1,7 @@
 package e2e
 
+import "strings"
+
 // What users, models and hosts answer.
 const (
 	accepted = `{"vendor":1E400,"content":{"sure":true,"number":9007199254740993,"mail":"<é>\ud83d"},"action":"accept","_meta":{"vendor/x":{}}}`
@@ -10,6 +12,13 @@ const (
 	elicit = "elicitation/create"
 	sample = "sampling/createMessage"
 )
+
+const (
+	consentURL = `{"message":"Sign <in> é","mode":"url","url":"https://example.com/in?a=1&b=2","vendor":1.0}`
+	consented  = `tools/call returns: {"content":[{"type":"text","text":"consented"}]}`
+)
+
+const complete1 = `told notifications/elicitation/complete {"vendor":1.0,"elicitationId":"E1"}` + "\n"
 
 var questionRows = []row{
 	{name: "a form", play: func(p *player) {
@@ -27,6 +36,9 @@ var questionRows = []row{
 			p.answer(elicit, answer)
 			p.callTool("ask_url", `{}`)
 		}
+	}, but: []difference{
+		{pairs: "LM", direct: complete1, why: "modern servers do not tell"},
+		{pairs: "LM", direct: strings.Replace(complete1, "E1", "E2", 1), why: "modern servers do not tell"},
 	}},
 	{name: "a model", play: func(p *player) {
 		p.answer(sample, sampled)
@@ -41,6 +53,7 @@ var questionRows = []row{
 	{name: "two questions at once", play: func(p *player) {
 		p.answer(elicit, accepted)
 		p.answer(sample, sampled)
+		p.atOnce = true
 		p.callTool("ask_two", `{}`)
 	}},
 	{name: "question after question", play: func(p *player) {
@@ -53,7 +66,9 @@ var questionRows = []row{
 		p.answer(elicit, accepted)
 		p.callTool("ask_forgetfully", `{}`)
 	}},
-	{name: "told to try again", play: func(p *player) { p.callTool("pause", `{}`) }},
+	{name: "told to try again", play: func(p *player) { p.callTool("pause", `{}`) }, but: []difference{
+		{pairs: "ML", direct: "told to try again\n", why: "a legacy server does all in one call"},
+	}},
 	{name: "a question before a prompt", play: func(p *player) {
 		p.answer(elicit, accepted)
 		p.ask("prompts/get", `"name":`+quoted(p.exposed("ask")), "")
@@ -63,25 +78,44 @@ var questionRows = []row{
 		p.ask("resources/read", `"uri":"ref:///ask"`, "")
 	}},
 	{name: "consent first", play: func(p *player) {
-		if p.isModern() {
-			p.answer(elicit, `{"action":"accept"}`)
+		for range 2 {
+			p.react(elicit, reaction{result: `{"action":"accept"}`, perhaps: !p.isModern()})
 			p.callTool("consent", `{"a":1}`)
-			return
 		}
-		p.callTool("consent", `{"a":1}`)
-		p.callTool("consent", `{"a":1}`)
+	}, but: []difference{
+		{
+			pairs: "ML", direct: `{"message":"Sign <in> é","mode":"url",`, weir: `{"mode":"url","message":"Sign <in> é",`,
+			why: "weir asks, for a server that said so by an error",
+		},
+		{
+			pairs: "LM",
+			direct: `tools/call fails: {"code":-32042,"message":"needs <consent>","data":{"elicitations":[` + consentURL + ` with the id "E1"],"vendor":1}}` + "\n" +
+				consented + modernFacts + "\n",
+			weir: "asked for elicitation/create: " + consentURL + ` with the id "E1"` + "\n" + consented + modernFacts + "\n" +
+				"asked for elicitation/create: " + consentURL + ` with the id "E2"` + "\n" + consented + modernFacts + "\n",
+			why: "a modern server asks where a legacy one fails",
+		},
 	}},
 	{name: "a question refused by an error", hosts: legacyHosts, play: func(p *player) {
 		p.react(sample, reaction{failure: `{"data":{"n":1E400},"code":-1,"message":"User <rejected> it","vendor":1}`})
 		p.callTool("ask_model", `{}`)
 		p.react("roots/list", reaction{failure: `{"code":-32603,"message":"no roots"}`})
 		p.callTool("ask_roots", `{}`)
+	}, but: []difference{
+		{
+			pairs: "LM", direct: `{"content":[],"structuredContent":{"answers":[{"error":{"data":{"n":1E400},"code":-1,"message":"User <rejected> it","vendor":1}}]}}` + modernFacts,
+			weir: hostRefused("ask_model"), why: "a modern server cannot be told of an error",
+		},
+		{
+			pairs: "LM", direct: `{"content":[],"structuredContent":{"answers":[{"error":{"code":-32603,"message":"no roots"}}]}}` + modernFacts,
+			weir: hostRefused("ask_roots"), why: "a modern server cannot be told of an error",
+		},
 	}},
-	{name: "progress on a question", hosts: legacyHosts, play: func(p *player) {
+	{name: "progress on a question", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		p.react(sample, reaction{result: sampled, progress: `"progress":9007199254740993,"total":1.50,"message":"<é>","vendor":1E400`})
 		p.callTool("ask_progress", `{}`)
 	}},
-	{name: "a question taken back", hosts: legacyHosts, play: func(p *player) {
+	{name: "a question taken back", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		p.react(sample, reaction{hold: true})
 		p.callTool("ask_in_vain", `{}`)
 	}},
@@ -91,6 +125,8 @@ var questionRows = []row{
 		p.beAsked(elicit)
 		p.notify(p.t, "notifications/cancelled", `"requestId":`+id)
 		p.hear("notifications/cancelled")
+	}, but: []difference{
+		{pairs: "LM", direct: `,"reason":"the call is over"`, why: "it is weir that takes it back"},
 	}},
 	{name: "questions that cannot be asked", declares: "none", play: func(p *player) {
 		for _, tool := range []string{"ask_form", "ask_url", "ask_model", "ask_model_tools", "ask_roots", "ask_two"} {
@@ -99,4 +135,11 @@ var questionRows = []row{
 		p.ask("prompts/get", `"name":`+quoted(p.exposed("ask")), "")
 		p.ask("resources/read", `"uri":"ref:///ask"`, "")
 	}},
+}
+
+// hostRefused is what becomes of a call whose question a host has answered with
+// an error.
+func hostRefused(tool string) string {
+	return `{"content":[{"type":"text","text":"Server \"u\": the host has refused to answer the server. The call is not finished and will not be."}],"isError":true,` +
+		`"_meta":{"weir/error":{"kind":"protocol","server":"u","tool":"` + tool + `","retryable":false,"maybeExecuted":true}}}`
 }

@@ -4,8 +4,28 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
+var unknownTask = []difference{{
+	pairs: "LL LM ML MM", direct: `"message":"no such task","data":{"vendor":1.0}`, weir: `"message":"Unknown task: no such"`, why: ownWords,
+}}
+
+// done is what comes of a task in the end.
+const (
+	done = `tools/call returns: {"content":[{"type":"text","text":"done: only","vendor":1}],"structuredContent":{"arguments":{"a":1.0}},"_meta":{"vendor/x":1.0}}` + modernFacts
+	died = `tools/call fails: {"data":{"n":9007199254740993},"message":"out of <luck> é","code":7}`
+)
+
+// tasksAreWaitedFor is of tools that run as tasks only: between the eras weir
+// waits for their end.
+var tasksAreWaitedFor = []difference{
+	{pairs: "LM", direct: `tools/call fails: {"code":-32601,"message":"the tool task_only runs as a task only"}`, weir: done, why: "weir waits for its end"},
+	{pairs: "LM", direct: `tools/call fails: {"code":-32601,"message":"the tool task_fail runs as a task only"}`, weir: died, why: "weir waits for its end"},
+	{pairs: "ML", direct: needsTasks + "\n" + needsTasks, weir: done + "\n" + died, why: "weir waits for their ends"},
+}
+
+const needsTasks = `tools/call fails: {"code":-32021,"message":"the client cannot be asked","data":{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}},"vendor":1}}`
+
 var taskRows = []row{
-	{name: "a task", hosts: legacyHosts, play: func(p *player) {
+	{name: "a task", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		id := legacyTask(p, "task_work", `{"a":1.0}`, `"task":{"vendor":1,"ttl":60000}`)
 		for range 3 {
 			p.ask("tasks/get", `"taskId":`+id, "")
@@ -13,27 +33,27 @@ var taskRows = []row{
 		p.ask("tasks/result", `"taskId":`+id, "")
 		p.ask("tasks/cancel", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":"no such"`, "")
-	}},
-	{name: "tasks are listed", hosts: legacyHosts, play: func(p *player) {
+	}, but: unknownTask},
+	{name: "tasks are listed", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		first, second := legacyTask(p, "task_hold", `{}`, `"task":{}`), legacyTask(p, "task_hold", `{}`, `"task":{}`)
 		p.list("tasks/list", "tasks")
 		p.ask("tasks/cancel", `"taskId":`+first, "")
 		p.list("tasks/list", "tasks")
 		p.ask("tasks/cancel", `"taskId":`+second, "")
 	}},
-	{name: "a task that asks", hosts: legacyHosts, play: func(p *player) {
+	{name: "a task that asks", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		id := legacyTask(p, "task_ask", `{}`, `"task":{}`)
 		p.ask("tasks/get", `"taskId":`+id, "")
 		p.answer(elicit, accepted)
 		p.ask("tasks/result", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":`+id, "")
 	}},
-	{name: "a task that fails", hosts: legacyHosts, play: func(p *player) {
+	{name: "a task that fails", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		id := legacyTask(p, "task_fail", `{}`, `"task":{}`)
 		p.ask("tasks/result", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":`+id, "")
 	}},
-	{name: "a task tells of itself", hosts: legacyHosts, play: func(p *player) {
+	{name: "a task tells of itself", hosts: legacyHosts, server: "legacy", play: func(p *player) {
 		id := legacyTask(p, "task_work", `{"notify":true}`, `"task":{};"progressToken":"of the task"`)
 		p.ask("tasks/get", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":`+id, "")
@@ -46,17 +66,25 @@ var taskRows = []row{
 		p.callTool("task_fail", `{}`)
 		p.answer(elicit, accepted)
 		p.callTool("task_ask", `{}`)
-	}},
+	}, but: tasksAreWaitedFor},
+	{name: "a task of a server without tasks", hosts: legacyHosts, server: "modern", play: func(p *player) {
+		p.callToolWith("task_only", `{}`, `"task":{}`)
+	}, but: []difference{{
+		pairs:  "LM",
+		direct: `tools/call returns: {"task":{"vendor":9007199254740993,"taskId":"T1","status":"working","statusMessage":"is <working>","createdAt":"2026-07-28T10:30:00Z","lastUpdatedAt":"2026-07-28T10:30:01Z","ttl":null,"pollInterval":1},"_meta":{"vendor/x":1.0}}` + modernFacts,
+		weir:   `tools/call fails: {"code":-32601,"message":"Tool task_only does not support tasks"}`,
+		why:    "no server behind weir declares tasks of this era, so neither does weir",
+	}}},
 
-	{name: "a modern task", hosts: modernHosts, declares: "tasks", play: func(p *player) {
+	{name: "a modern task", hosts: modernHosts, server: "modern", declares: "tasks", play: func(p *player) {
 		id := modernTask(p, "task_only", `{"a":1.0}`)
 		for range 3 {
 			p.ask("tasks/get", `"taskId":`+id, "")
 		}
 		p.ask("tasks/cancel", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":"no such"`, "")
-	}},
-	{name: "a modern task that asks", hosts: modernHosts, declares: "tasks", play: func(p *player) {
+	}, but: unknownTask},
+	{name: "a modern task that asks", hosts: modernHosts, server: "modern", declares: "tasks", play: func(p *player) {
 		id := modernTask(p, "task_ask", `{}`)
 		m := p.ask("tasks/get", `"taskId":`+id, "")
 		p.answer(elicit, accepted)
@@ -64,12 +92,12 @@ var taskRows = []row{
 		p.ask("tasks/update", `"inputResponses":`+responses+`,"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":`+id, "")
 	}},
-	{name: "a modern task that fails", hosts: modernHosts, declares: "tasks", play: func(p *player) {
+	{name: "a modern task that fails", hosts: modernHosts, server: "modern", declares: "tasks", play: func(p *player) {
 		id := modernTask(p, "task_fail", `{}`)
 		p.ask("tasks/get", `"taskId":`+id, "")
 		p.ask("tasks/get", `"taskId":`+id, "")
 	}},
-	{name: "a modern task tells of itself", hosts: modernHosts, declares: "tasks", play: func(p *player) {
+	{name: "a modern task tells of itself", hosts: modernHosts, server: "modern", declares: "tasks", play: func(p *player) {
 		id := modernTask(p, "task_hold", `{}`)
 		p.listen(`"taskIds":[` + id + `]`)
 		p.ask("tasks/cancel", `"taskId":`+id, "")

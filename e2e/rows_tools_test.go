@@ -2,27 +2,59 @@ package e2e
 
 import "strings"
 
+const hopOfModern = `"hop":["io.modelcontextprotocol/clientCapabilities","io.modelcontextprotocol/clientInfo","io.modelcontextprotocol/protocolVersion"]`
+
+// structuredDiffer is of content that is no object, which the legacy era does
+// not have.
+var structuredDiffer = []difference{
+	{pairs: "ML", direct: `,"structuredContent":[1E400]`, why: noObject},
+	{pairs: "ML", direct: `,"structuredContent":null`, why: noObject},
+	{pairs: "ML", direct: `,"structuredContent":"<é>"`, why: noObject},
+	{pairs: "ML", direct: `,"structuredContent":1.50`, why: noObject},
+	{pairs: "ML", direct: `,"structuredContent":false`, why: noObject},
+}
+
+const noObject = "the legacy server does not send what its era does not have"
+
+// ownWords is why a message differs: weir answers what is not for a server.
+const ownWords = "it is weir that answers, in its own words"
+
 var toolRows = []row{
 	{name: "tools/call", hosts: tableHosts, play: func(p *player) {
 		p.callTool("echo", `{"b":1,"a":{"z":9007199254740993,"e":1E400,"neg":-0},"<>&":"\u00e9\ud83d ö","d":1,"d":2}`)
 		p.callTool("echo", `{}`)
 		p.callTool("echo", `{"text":"`+strings.Repeat(`x\n`, 100_000)+`"}`)
 	}},
-	{name: "unknown tool", hosts: tableHosts, play: func(p *player) { p.callTool("no_such", `{}`) }},
+	{name: "unknown tool", hosts: tableHosts, play: func(p *player) { p.callTool("no_such", `{}`) }, but: []difference{{
+		pairs: "LL LM ML MM", direct: `no_such"}`, weir: `no_such","data":{"kind":"tool_not_found","server":"weir","tool":"u__no_such","retryable":false}}`,
+		why: "weir says so itself, and what that means",
+	}}},
 	{name: "a tool that fails", hosts: tableHosts, play: func(p *player) {
 		p.callTool("is_error", `{}`)
 		p.callTool("fails", `{}`)
 	}},
-	{name: "content", hosts: tableHosts, play: func(p *player) { p.callTool("content", `{}`) }},
+	{name: "content", hosts: tableHosts, play: func(p *player) { p.callTool("content", `{}`) }, but: []difference{
+		{
+			pairs: "LL LM", hosts: "2024-11-05", direct: `{"data":"AAEC","type":"audio","mimeType":"audio/wav","vendor":{}}`,
+			weir: `{"type":"text","text":"[audio, audio/wav]"}`, why: "the revision knows no audio",
+		},
+		{
+			pairs: "LL LM", hosts: "2024-11-05", direct: `{"type":"resource_link","uri":"ref:///linked/from/tool","name":"link","title":"Link","description":"a link","mimeType":"text/plain","size":9007199254740993,"icons":[]}`,
+			weir: `{"type":"text","text":"[resource ref:///linked/from/tool, link, text/plain]"}`, why: "the revision knows no links",
+		},
+	}},
 	{name: "odd content", play: func(p *player) { p.callTool("odd_content", `{}`) }},
 	{name: "structured content", play: func(p *player) {
 		for _, as := range []string{`{"z":1.0,"a":9007199254740993}`, `{}`, `[1E400]`, `null`, `"<é>"`, `1.50`, `false`} {
 			p.callTool("structured", `{"as":`+as+`}`)
 		}
 		p.callTool("object", `{"as":{"z":1.0}}`)
-	}},
+	}, but: structuredDiffer},
 	{name: "_meta", play: func(p *player) {
 		p.callToolWith("meta", `{}`, `"vendor":1E400;"vendor/x":{"z":1E400,"a":1},"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=1","baggage":"b=2","progressToken":5`)
+	}, but: []difference{
+		{pairs: "ML", direct: hopOfModern, weir: `"hop":[]`, why: "a legacy server knows of no such members"},
+		{pairs: "LM", direct: `"hop":[]`, weir: hopOfModern, why: "a modern server must have them"},
 	}},
 	{name: "capabilities", play: func(p *player) { p.callTool("capabilities", `{}`) }},
 	{name: "no capabilities", declares: "none", play: func(p *player) { p.callTool("capabilities", `{}`) }},
@@ -37,7 +69,12 @@ var toolRows = []row{
 	{name: "unknown method", hosts: tableHosts, play: func(p *player) {
 		p.ask("vendor/unknown", `"x":1`, "")
 		p.ask("tools/unknown", ``, "")
+	}, but: []difference{
+		{pairs: "LL LM ML MM", direct: `vendor/unknown fails: {"code":-32601,"message":"Method not found`, weir: `vendor/unknown fails: {"code":-32601,"message":"Method not found: vendor/unknown`, why: ownWords},
+		{pairs: "LL LM ML MM", direct: `tools/unknown fails: {"code":-32601,"message":"Method not found`, weir: `tools/unknown fails: {"code":-32601,"message":"Method not found: tools/unknown`, why: ownWords},
 	}},
 	{name: "ping", hosts: tableHosts[:3], play: func(p *player) { p.ask("ping", ``, "") }},
-	{name: "ping is no more", hosts: modernHosts, play: func(p *player) { p.ask("ping", ``, "") }},
+	{name: "ping is no more", hosts: modernHosts, play: func(p *player) { p.ask("ping", ``, "") }, but: []difference{
+		{pairs: "ML MM", direct: `Method not found`, weir: `Method not found: ping`, why: ownWords},
+	}},
 }

@@ -69,7 +69,7 @@ func (s *session) isModern() bool { return s.version >= upstreamtest.Modern }
 // _meta.
 func (s *session) params(members, meta string) string {
 	if s.isModern() {
-		meta = join(`"io.modelcontextprotocol/protocolVersion":"`+s.version+`","io.modelcontextprotocol/clientCapabilities":`+s.declared(), meta)
+		meta = join(`"io.modelcontextprotocol/protocolVersion":"`+s.version+`","io.modelcontextprotocol/clientInfo":{"name":"host","version":"1"},"io.modelcontextprotocol/clientCapabilities":`+s.declared(), meta)
 	}
 	if meta != "" {
 		members = join(members, `"_meta":{`+meta+`}`)

@@ -198,10 +198,14 @@ func isTask(fields []jsonrpc.Member) bool { return jsonrpc.Find(fields, "taskId"
 
 // item is one of a list, with the name that the server has for it.
 func (p *player) item(raw []byte) string {
+	members := objectOf(p.t, raw)
+	if isTask(members) {
+		return p.result(members)
+	}
 	if !p.weir {
 		return string(raw)
 	}
-	name := jsonrpc.Find(objectOf(p.t, raw), "name")
+	name := jsonrpc.Find(members, "name")
 	original, ok := strings.CutPrefix(string(name), `"`+exposedPrefix)
 	if !ok {
 		return string(raw)

@@ -2,7 +2,6 @@ package upstreamtest
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -42,8 +41,11 @@ func (e Exchange) Message() *jsonrpc.Message { return &e.x.message }
 // Name returns params.name, "" without one.
 func (e Exchange) Name() string { return e.x.name }
 
-// Header returns the header of the HTTP request, nil where there is none.
-func (e Exchange) Header() http.Header { return e.x.header }
+// Header returns a header of the HTTP request, decoded; false where there is no
+// HTTP request.
+func (e Exchange) Header(name string) (value string, ok bool) {
+	return decodeHeader(e.x.header.Get(name)), e.x.header != nil
+}
 
 // Client returns the client that has sent the message. Over HTTP in the modern
 // era each message has one of its own.

@@ -36,10 +36,12 @@ func (c *call) listen() {
 		return
 	}
 	acknowledged := c.acknowledge(st)
-	st.send("notifications/subscriptions/acknowledged", `"notifications":`+acknowledged)
+	st.mu.Lock() // what happens from now on is told after it
 	c.mu.Lock()
 	c.streams[st] = struct{}{}
 	c.mu.Unlock()
+	c.notify("notifications/subscriptions/acknowledged", `{"_meta":{`+subscription(st.id)+`},"notifications":`+acknowledged+`}`)
+	st.mu.Unlock()
 	select {
 	case <-c.x.Context().Done():
 		c.close(st)

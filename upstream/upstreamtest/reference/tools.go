@@ -182,7 +182,7 @@ func (c *call) tellMeta() {
 // Streamable HTTP, x-mcp-header).
 func (c *call) region() {
 	where := c.argument("where")
-	if header := c.x.Header(); c.x.Modern() && header != nil && header.Get("Mcp-Param-Region") != where {
+	if header, ok := c.x.Header("Mcp-Param-Region"); ok && c.x.Modern() && header != where {
 		c.x.Fail(codeNeedsHeader, "Mcp-Param-Region does not match the body", "")
 		return
 	}
