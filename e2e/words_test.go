@@ -107,10 +107,10 @@ func (p *player) result(fields []jsonrpc.Member) string {
 
 // task is a value in which tasks are named.
 func (p *player) task(key string, raw []byte) string {
-	switch {
-	case key == "taskId":
+	switch key {
+	case "taskId":
 		return p.names.of("T", raw)
-	case key == "tasks":
+	case "tasks":
 		list, err := jsonrpc.ParseArray(nil, raw)
 		if err != nil {
 			return string(raw)
@@ -120,7 +120,7 @@ func (p *player) task(key string, raw []byte) string {
 			all[i] = p.result(objectOf(p.t, one))
 		}
 		return "[" + strings.Join(all, ",") + "]"
-	case key == "inputRequests":
+	case "inputRequests":
 		return p.inputRequests(raw)
 	}
 	return p.result(objectOf(p.t, raw))
