@@ -2,12 +2,15 @@ package cli
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
 const oneServer = `
@@ -175,4 +178,18 @@ func TestExample(t *testing.T) {
 	if got.code != exitOK {
 		t.Errorf("exit code: got %d, want 0:\n%s%s", got.code, got.stdout, got.stderr)
 	}
+}
+
+// The transport is the one in use, which the configuration need not name.
+func TestServersTransport(t *testing.T) {
+	newHome(t)
+	scripted := upstreamtest.New(upstreamtest.Script{Tools: []json.RawMessage{upstreamtest.Tool("echo")}})
+	sse := httptest.NewServer(upstreamtest.HTTPWithSSE(scripted))
+	defer sse.Close()
+	sockets := upstreamtest.WebSocket(scripted)
+	defer sockets.Close()
+	web := httptest.NewServer(sockets)
+	defer web.Close()
+	config := writeConfig(t, "servers:\n  old: {url: \""+sse.URL+"\"}\n  live: {url: \"ws"+strings.TrimPrefix(web.URL, "http")+"\"}\n")
+	weir(t, "servers", "--json", "--config", config).wants(t, exitOK, `"transport": "sse"`, `"transport": "websocket"`)
 }

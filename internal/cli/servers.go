@@ -92,6 +92,7 @@ func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 		Tools: s.Tools, Prompts: s.Prompts, Resources: s.Resources,
 	}
 	if s.State == upstream.Ready {
+		line.Transport = s.Facts.Transport // http may have turned to sse
 		line.Era, line.Protocol = "legacy", s.Facts.Version
 		if s.Facts.Modern {
 			line.Era = "modern"

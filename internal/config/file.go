@@ -71,6 +71,8 @@ type server struct {
 	Transport *text         `yaml:"transport"` // default: by command or url
 	Headers   mapping[text] `yaml:"headers"`
 
+	Subprotocol *text `yaml:"subprotocol"` // of a websocket; default mcp
+
 	Prefix         *text     `yaml:"prefix"` // default: the name
 	Timeout        *duration `yaml:"timeout"`
 	ConnectTimeout *duration `yaml:"connect_timeout"`

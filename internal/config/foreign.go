@@ -222,7 +222,8 @@ func (f *foreignServer) filter() *filter {
 var foreignTransports = map[string]string{
 	"stdio": "stdio", "local": "stdio", "command": "stdio",
 	"http": "http", "streamable-http": "http", "streamablehttp": "http", "streamable_http": "http", "remote": "http",
-	"sse": "sse", "ws": "websocket", "websocket": "websocket",
+	"sse": "sse", "http+sse": "sse", "http-sse": "sse",
+	"ws": "websocket", "wss": "websocket", "websocket": "websocket", "web-socket": "websocket",
 }
 
 // transport names the transport as weir does, and takes away what belongs to

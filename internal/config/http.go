@@ -2,15 +2,19 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/weir-mcp/weir/upstream"
 )
 
 // refusedHeaders are those that the transport sets itself; so are all whose
-// name begins with mcp- (2025-11-25 and 2026-07-28, Streamable HTTP).
+// name begins with mcp- (2025-11-25 and 2026-07-28, Streamable HTTP) or with
+// sec-websocket- (RFC 6455).
 var refusedHeaders = []string{
 	"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive",
 	"last-event-id", "origin", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
@@ -19,17 +23,33 @@ var refusedHeaders = []string{
 // credentialWords in a header's name say that its value is secret.
 var credentialWords = []string{"auth", "cookie", "credential", "key", "pass", "secret", "session", "token"}
 
-func (m *serverMaker) http() {
+// remote reads what belongs to a server with a url.
+func (m *serverMaker) remote() {
 	s := &m.source.value
-	m.made.URL = m.expand("url", *s.URL)
 	secret := m.headers()
-	target, err := checkURL(filled(m.made.URL))
-	if err != nil {
-		m.fail(s.URL.pos, "url: %v", err)
-		return
+	if m.made.Transport == upstream.WebSocket {
+		m.subprotocol()
 	}
-	if secret != "" && target.Scheme == "http" && !isLoopback(target.Hostname()) {
+	if m.made.Transport == upstream.SSE && m.made.Protocol == upstream.ModernVersion {
+		m.fail(s.Protocol.pos, "protocol: transport %q knows no revision %s", upstream.SSE, upstream.ModernVersion)
+	}
+	target, err := m.checkURL()
+	switch {
+	case err != nil:
+		m.fail(s.URL.pos, "url: %v", err)
+	case target.Scheme == "ws" && !isLoopback(target.Hostname()):
+		m.fail(s.URL.pos, "url: ws:// is for this machine only (use wss)")
+	case secret != "" && target.Scheme == "http" && !isLoopback(target.Hostname()):
 		m.fail(s.URL.pos, "url: header %q may hold a credential, which must not travel over plain http (use https)", secret)
+	}
+}
+
+// subprotocol reads what to ask for; by default what the MCP SDKs do.
+func (m *serverMaker) subprotocol() {
+	given := m.source.value.Subprotocol
+	m.made.Subprotocol = given.or("mcp")
+	if strings.ContainsFunc(m.made.Subprotocol, isNotToken) {
+		m.fail(given.pos, "subprotocol: this cannot be the name of one")
 	}
 }
 
@@ -67,7 +87,7 @@ func checkHeaderName(lower string) error {
 	switch {
 	case lower == "" || strings.ContainsFunc(lower, isNotToken):
 		return errors.New("this cannot be the name of a header")
-	case slices.Contains(refusedHeaders, lower) || strings.HasPrefix(lower, "mcp-"):
+	case slices.Contains(refusedHeaders, lower), strings.HasPrefix(lower, "mcp-"), strings.HasPrefix(lower, "sec-websocket-"):
 		return errors.New("weir sets this header itself")
 	}
 	return nil
@@ -91,15 +111,19 @@ func isCredential(lower, value string) bool {
 	})
 }
 
-// checkURL parses the address of a server. Its errors do not repeat it: there
+// checkURL parses the address of the server. Its errors do not repeat it: there
 // may be a secret in it.
-func checkURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
+func (m *serverMaker) checkURL() (*url.URL, error) {
+	secure, plain := "https", "http"
+	if m.made.Transport == upstream.WebSocket {
+		secure, plain = "wss", "ws"
+	}
+	u, err := url.Parse(filled(m.made.URL))
 	switch {
 	case err != nil:
 		return nil, errors.New("it is not a URL")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("it must begin with https:// or http://")
+	case u.Scheme != plain && u.Scheme != secure:
+		return nil, fmt.Errorf("it must begin with %s:// or %s://", secure, plain)
 	case u.User != nil:
 		return nil, errors.New("a name or password in it is not possible; use a header")
 	case u.Hostname() == "":

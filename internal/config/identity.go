@@ -18,6 +18,9 @@ func (m *serverMaker) identity() []byte {
 	id = id.texts("args", s.Args...)
 	id = id.pairs("env", s.Env)
 	id = id.pairs("headers", s.Headers)
+	if s.Subprotocol != "" {
+		id = id.texts("subprotocol", s.Subprotocol)
+	}
 	inherited := make(map[string]string, len(s.InheritEnv))
 	for _, name := range s.InheritEnv {
 		inherited[name] = os.Getenv(name)

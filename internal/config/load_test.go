@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,8 +266,8 @@ func TestExampleComments(t *testing.T) {
 	}
 	t.Setenv("GITHUB_TOKEN", "x")
 	f := load(t, "mcp.yaml", b.String())
-	if len(f.Servers) != 3 {
-		t.Fatalf("got %d servers, want 3", len(f.Servers))
+	if len(f.Servers) != 4 {
+		t.Fatalf("got %d servers, want 4", len(f.Servers))
 	}
 	for _, s := range f.Servers {
 		if s.Broken != nil {
@@ -392,7 +393,7 @@ func FuzzLoad(f *testing.F) {
 				continue
 			}
 			for _, s := range file.Servers {
-				if badName(s.Name) != "" || s.Transport != upstream.Stdio && s.Transport != upstream.HTTP {
+				if badName(s.Name) != "" || !slices.Contains(transports, s.Transport) {
 					t.Fatalf("got server %q with transport %q", s.Name, s.Transport)
 				}
 				if s.Broken == nil && s.Command == "" && s.URL == "" {

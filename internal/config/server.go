@@ -143,51 +143,59 @@ func (m *serverMaker) limit(key string, d *duration, absent time.Duration) time.
 // reach finds out how the server is reached, and reads what belongs to that.
 func (m *serverMaker) reach() {
 	s := &m.source.value
-	natural := upstream.Stdio
 	if s.URL != nil {
-		natural = upstream.HTTP
+		m.made.URL = m.expand("url", *s.URL)
+		m.made.Transport = byScheme(m.made.URL)
 	}
-	m.made.Transport = natural
-
-	scheme, _, _ := strings.Cut(s.URL.or(""), ":")
-	switch transport := s.Transport.or(natural); {
-	case transport == "sse", transport == "websocket":
-		m.fail(s.Transport.pos, "transport %q is not supported by this version", transport)
-	case scheme == "ws", scheme == "wss":
-		m.fail(s.URL.pos, "transport %q is not supported by this version", "websocket")
-	case transport != upstream.Stdio && transport != upstream.HTTP:
+	switch transport := s.Transport.or(m.made.Transport); {
+	case !slices.Contains(transports, transport):
 		m.fail(s.Transport.pos, "unknown transport %q (want stdio, http, sse or websocket)", transport)
 	case s.Command == nil && s.URL == nil:
 		m.fail(m.source.pos, `it needs a "command" or a "url"`)
 	case s.Command != nil && s.URL != nil:
 		m.fail(m.source.pos, `it has both a "command" and a "url"`)
-	case transport != natural:
-		m.fail(s.Transport.pos, "transport %q does not go with what it has (stdio needs a command, http a url)", transport)
+	case (transport == upstream.Stdio) != (s.Command != nil):
+		m.fail(s.Transport.pos, "transport %q does not go with what it has (stdio needs a command, the others a url)", transport)
 	case transport == upstream.Stdio:
 		m.misplaced()
 		m.stdio()
 	default:
+		m.made.Transport = transport
 		m.misplaced()
-		m.http()
+		m.remote()
 	}
 }
 
-// misplaced refuses keys of the other transport.
+var transports = []string{upstream.Stdio, upstream.HTTP, upstream.SSE, upstream.WebSocket}
+
+// byScheme is the transport of a server with this escaped URL that names none.
+func byScheme(text string) string {
+	switch scheme, _, _ := strings.Cut(strings.ToLower(text), ":"); scheme {
+	case "ws", "wss":
+		return upstream.WebSocket
+	}
+	return upstream.HTTP
+}
+
+// misplaced refuses keys of other transports.
 func (m *serverMaker) misplaced() {
 	s := &m.source.value
+	stdio := m.made.Transport == upstream.Stdio
 	for _, key := range []struct {
-		name      string
-		present   bool
-		transport string
+		name    string
+		present bool
+		fits    bool
+		wants   string
 	}{
-		{"args", len(s.Args) > 0, upstream.Stdio},
-		{"env", len(s.Env) > 0, upstream.Stdio},
-		{"inherit_env", s.InheritEnv != nil, upstream.Stdio},
-		{"cwd", s.Cwd != nil, upstream.Stdio},
-		{"headers", len(s.Headers) > 0, upstream.HTTP},
+		{"args", len(s.Args) > 0, stdio, `transport "stdio"`},
+		{"env", len(s.Env) > 0, stdio, `transport "stdio"`},
+		{"inherit_env", s.InheritEnv != nil, stdio, `transport "stdio"`},
+		{"cwd", s.Cwd != nil, stdio, `transport "stdio"`},
+		{"headers", len(s.Headers) > 0, !stdio, "servers with a url"},
+		{"subprotocol", s.Subprotocol != nil, m.made.Transport == upstream.WebSocket, `transport "websocket"`},
 	} {
-		if key.present && key.transport != m.made.Transport {
-			m.fail(m.source.pos, "%s: this key is for transport %q", key.name, key.transport)
+		if key.present && !key.fits {
+			m.fail(m.source.pos, "%s: this key is for %s", key.name, key.wants)
 		}
 	}
 }
