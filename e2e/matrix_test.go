@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -40,11 +41,14 @@ var oddRules = []upstreamtest.Rule{
 }
 
 // TestMatrix: what a host sees through weir is what it would see without, but
-// for the names, over both transports and in all four mixtures of the eras.
+// for the names, over all transports and in all four mixtures of the eras.
 func TestMatrix(t *testing.T) {
 	for _, upstream := range []string{upstreamtest.Legacy, upstreamtest.Modern} {
 		script := upstreamtest.Script{Versions: []string{upstream}, Tools: oddTools, Rules: oddRules}
-		for _, transport := range []string{"stdio", "http", "http stream"} {
+		for _, transport := range []string{"stdio", "http", "http stream", "sse", "http that is sse", "websocket"} {
+			if upstream == upstreamtest.Modern && strings.HasSuffix(transport, "sse") {
+				continue // it is of the legacy era
+			}
 			for _, host := range []string{"2024-11-05", upstreamtest.Legacy, upstreamtest.Modern} {
 				t.Run(fmt.Sprintf("%s upstream over %s, %s host", upstream, transport, host), func(t *testing.T) {
 					t.Parallel()
@@ -69,12 +73,29 @@ func configOf(t *testing.T, script upstreamtest.Script, transport, file string) 
 		return fmt.Sprintf("servers: {u: {command: fake, args: [%q]}}\npolicy: {default: execute}\n", file)
 	}
 	script.SSE = transport == "http stream"
-	server := httptest.NewServer(upstreamtest.New(script))
+	scripted := upstreamtest.New(script)
+	var handler http.Handler = scripted
+	more := ""
+	switch transport {
+	case "sse":
+		handler, more = upstreamtest.HTTPWithSSE(scripted), ", transport: sse"
+	case "http that is sse":
+		handler = upstreamtest.HTTPWithSSE(scripted)
+	case "websocket":
+		sockets := upstreamtest.WebSocket(scripted)
+		t.Cleanup(sockets.Close)
+		handler = sockets
+	}
+	server := httptest.NewServer(handler)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	return fmt.Sprintf("servers: {u: {url: %q}}\npolicy: {default: execute}\n", server.URL)
+	url := server.URL
+	if transport == "websocket" {
+		url = strings.Replace(url, "http", "ws", 1)
+	}
+	return fmt.Sprintf("servers: {u: {url: %q%s}}\npolicy: {default: execute}\n", url, more)
 }
 
 func compareSessions(t *testing.T, direct, through *session) {
