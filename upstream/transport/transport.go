@@ -1,8 +1,8 @@
 // Package transport carries JSON-RPC messages to and from one MCP server:
-// over the pipes of a child process, over Streamable HTTP, over memory. It
-// knows how messages travel and which headers go with them; what they mean,
-// which era a server speaks and whether a call may be repeated is for package
-// upstream to say.
+// over the pipes of a child process, Streamable HTTP, HTTP+SSE, WebSocket or
+// memory. It knows how messages travel and which headers go with them; what
+// they mean, which era a server speaks and whether a call may be repeated is for
+// package upstream to say.
 package transport
 
 import (

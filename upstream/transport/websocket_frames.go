@@ -145,10 +145,14 @@ func (f *frames) awaitEnd(patience time.Duration) {
 	}
 }
 
-// Cause says what a close code says.
+// Cause says what a close code says. What was closed on this side without need
+// is a connection that could not be written.
 func (f *frames) Cause(err error) error {
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
 		return ErrSilent
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return ErrInputClosed
 	}
 	closed, ok := errors.AsType[*websocket.CloseError](err)
 	if !ok {

@@ -579,12 +579,16 @@ func TestWebSocketDialCancelled(t *testing.T) {
 		_, err = io.Copy(io.Discard, conn)
 		ended <- err
 	}()
+	began := time.Now()
 	_, err = DialWebSocket(ctx, WebSocketConfig{URL: "ws://" + listener.Addr().String(), Limit: httpLimit}, newInspector())
 	if _, ok := errors.AsType[*DialError](err); !ok || !errors.Is(err, stop) {
 		t.Errorf("got %v, want a DialError for %v", err, stop)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("the connection: got %v, want its end", err)
+	}
+	if took := time.Since(began); took > upgradeTime/2 {
+		t.Errorf("it took %v", took)
 	}
 }
 
