@@ -22,6 +22,27 @@
 // still answered in the old one; one whose headers a modern server refuses,
 // with those of a fresh definition of the tool.
 //
+// # Questions
+//
+// A legacy server may ask its client: for input of a person or a model, for the
+// roots. The [Handler] gets each such request as a [Question] and answers it at
+// any time. While one is open, the calls it holds up cannot time out. It ends
+// with its answer, or is withdrawn when the server or the connection gives it
+// up, whichever comes first.
+//
+// # What is kept
+//
+// The log level, the subscriptions to resources and the tasks that are watched
+// hold over connections. A legacy server is told level and subscriptions again
+// in each new one, before anything else. A modern one has one subscription with
+// all that is wanted of it: when that changes a new stream replaces the old one
+// once it tells, so that nothing is missed; what came twice is the handler's to
+// see. While a server is to tell something, a lost connection is made again
+// though nobody asks.
+//
+// When a stream was lost and tells again, its lists are announced as changed. Of
+// resources nothing is said: the host would read all of them, mostly for nothing.
+//
 // # Locks
 //
 // An Upstream's mu comes before a connection's mu. Nothing is sent and no Sink

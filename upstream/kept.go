@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -43,17 +44,30 @@ func (u *Upstream) restore(conn *connection) {
 		return
 	}
 	conn.tellLevel()
+	restored := u.accepted()
+	for _, s := range restored {
+		conn.upkeep(subscribeMethod, jsonrpc.NewMember("uri", s.raw))
+	}
+	// The host's own word may have overtaken it.
 	u.mu.Lock()
-	var uris [][]byte
+	restored = slices.DeleteFunc(restored, func(s *subscription) bool { return !s.dropped })
+	u.mu.Unlock()
+	for _, s := range restored {
+		conn.upkeep(unsubscribeMethod, jsonrpc.NewMember("uri", s.raw))
+	}
+}
+
+// accepted returns the subscriptions that the server has accepted.
+func (u *Upstream) accepted() []*subscription {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var out []*subscription
 	for _, s := range u.kept.resources {
 		if s.accepted {
-			uris = append(uris, s.raw)
+			out = append(out, s)
 		}
 	}
-	u.mu.Unlock()
-	for _, uri := range uris {
-		conn.upkeep(subscribeMethod, jsonrpc.NewMember("uri", uri))
-	}
+	return out
 }
 
 // SetLevel says from which level on the host wants log messages; "" says

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -285,20 +286,29 @@ func TestSubscribeLegacy(t *testing.T) {
 }
 
 // A server that dies again and again is not started without end for what it is
-// to tell.
+// to tell: neither if it has answered calls in between nor if it has not.
 func TestConnectedAgainWithPauses(t *testing.T) {
-	tests := map[string][]rule{
-		"after it has answered": {on("initialize", step{Default: true}), on("notifications/initialized", step{Default: true})},
-		"at once":               {nth(1, "initialize", step{Default: true}), on("initialize", step{Exit: true})},
+	connect := []rule{on("initialize", step{Default: true})}
+	tests := map[string]struct {
+		rules []rule
+		use   bool // by a call, as soon as it is connected
+	}{
+		"subscription answered": {connect, false},
+		"call answered":         {connect, true},
+		"nothing answered":      {[]rule{nth(1, "initialize", step{Default: true}), on("initialize", step{Exit: true})}, false},
 	}
-	for name, rules := range tests {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				u, server := openScript(t, script{
-					Capabilities: raw(all), Tools: tools("die"),
-					Rules: append(rules, nth(1, subscribeMethod, step{Reply: raw(`{}`)}),
-						on(subscribeMethod, step{Reply: raw(`{}`)}, step{Exit: true}), on("tools/call die", step{Exit: true})),
+					Capabilities: raw(all), Tools: tools("echo", "die"),
+					Rules: append(test.rules, nth(1, subscribeMethod, step{Reply: raw(`{}`)}),
+						on(subscribeMethod, step{Reply: raw(`{}`)}, step{Delay: delay(time.Second)}, step{Exit: true}),
+						on("tools/call die", step{Exit: true})),
 				}, legacyHost)
+				if test.use {
+					u.events.ready = func(u *Upstream) { u.Do(nil, toolCall(newSink(), "echo", "")) }
+				}
 				u.subscribes(t, subscribeMethod, "file:///a")
 				u.call(t, "die", "")
 				<-time.After(time.Hour)
@@ -306,11 +316,50 @@ func TestConnectedAgainWithPauses(t *testing.T) {
 				if n := len(server.Received("initialize")); n < 15 || n > 25 {
 					t.Errorf("got %d connections in an hour", n)
 				}
-				if st := u.Status(); st.State == Ready {
-					t.Errorf("got state %q", st.State)
-				}
 			})
 		})
+	}
+}
+
+// What is restored is no sign that the server is of use.
+func TestRestoringIsNoUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, _ := openScript(t, script{Capabilities: raw(all), Tools: tools("die"), Rules: []rule{
+			empty("logging/setLevel"), on("tools/call die", step{Delay: delay(time.Second)}, step{Exit: true}),
+		}}, legacyHost)
+		u.SetLevel("info")
+		for range 2 {
+			u.call(t, "die", "")
+			synctest.Wait()
+		}
+		if st := u.Status(); st.State != Backoff {
+			t.Errorf("got state %q, want backoff", st.State)
+		}
+	})
+}
+
+// What meets a forgotten session is restored in the next one, not made again.
+func TestRestoredOnce(t *testing.T) {
+	const method = "logging/setLevel"
+	server := newServer(script{Capabilities: raw(all), Tools: tools("echo"), Rules: []rule{
+		nth(1, method, step{Status: http.StatusNotFound}), empty(method),
+	}})
+	u := openHTTP(t, Config{}, server, legacyHost)
+	u.mustCall(t, "echo")
+	u.mu.Lock()
+	lost := u.conn.t.Lost()
+	u.mu.Unlock()
+	u.SetLevel("info")
+	<-lost
+	for range 3 {
+		u.mustCall(t, "echo")
+	}
+	if err := server.Await(t.Context(), method, 2); err != nil {
+		t.Fatal(err)
+	}
+	u.mustCall(t, "echo")
+	if n := len(server.Received(method)); n != 2 {
+		t.Errorf("the level was told %d times, want twice", n)
 	}
 }
 

@@ -45,6 +45,8 @@ type events struct {
 	withdrawn     []string // "ID REASON"
 
 	asked func(*jsonrpc.Batch, *Question) // refuses them if nil; set before any
+	ready func(*Upstream)                 // may be nil; set before any connection
+	gone  chan string                     // gets what was withdrawn, if not nil; set before any
 }
 
 func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message, call *Call) {
@@ -70,6 +72,9 @@ func (e *events) Withdrawn(_ *jsonrpc.Batch, q *Question, reason []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.withdrawn = append(e.withdrawn, string(q.Message.ID)+" "+string(reason))
+	if e.gone != nil {
+		e.gone <- e.withdrawn[len(e.withdrawn)-1]
+	}
 }
 
 // open returns the questions so far.
@@ -96,7 +101,11 @@ func keepOpen(*jsonrpc.Batch, *Question) {}
 func (e *events) StateChanged(u *Upstream) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.states = append(e.states, u.Status().State)
+	state := u.Status().State
+	e.states = append(e.states, state)
+	if e.ready != nil && state == Ready {
+		e.ready(u)
+	}
 }
 
 func (e *events) count(method string) int {

@@ -56,9 +56,9 @@ func (q *Question) answer(b *jsonrpc.Batch, member string, value [][]byte) {
 	}
 }
 
-// Progress passes on what the host's notifications/progress tells of the
-// question, with the server's token in place of the host's. It is dropped if
-// the server asked for none.
+// Progress passes on what the host's notifications/progress, m as it was parsed,
+// tells of the question, with the server's token in place of the host's. It is
+// dropped if the server asked for none.
 func (q *Question) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	if q.token == nil || !q.conn.isAsked(q) {
 		return
