@@ -127,9 +127,6 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	case t.value != nil:
 		c.op.replace(params, t.value)
 	}
-	if c.level != noLevel {
-		t.server.logFor(c.level)
-	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.server, c.name, c.kept, c.cancel = t.server, t.name, k, nil
@@ -158,8 +155,13 @@ func resumes(params []jsonrpc.Member) bool {
 	return false
 }
 
-// do gives the work to the server.
-func (c *call) do(b *jsonrpc.Batch) { c.server.up.Do(b, &c.first) }
+// do gives the work to the server, once that logs what the host wants.
+func (c *call) do(b *jsonrpc.Batch) {
+	if c.level != noLevel && c.kept != nil && c.server.logFor(c.level, func() { c.server.up.Do(nil, &c.first) }) {
+		return
+	}
+	c.server.up.Do(b, &c.first)
+}
 
 // answer writes the outcome of a call for the host. It is out of the table.
 func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {

@@ -2,6 +2,8 @@ package aggregator
 
 import (
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -38,10 +40,49 @@ func (s *session) setLevel(r *request) {
 	s.mu.Lock()
 	s.level = level
 	s.mu.Unlock()
-	for _, server := range s.a.servers {
-		server.log(s.a.mostVerbose())
+	if c := s.begin(r, levelSetting); c != nil {
+		told := s.a.setLevel()
+		s.behind.Go(func() {
+			s.awaitTold(told)
+			if c.end() {
+				s.reply(nil, c.id, []byte("{}"))
+			}
+		})
 	}
-	s.reply(&s.batch, r.id, []byte("{}"))
+}
+
+var levelSetting = &operation{method: "logging/setLevel", kind: "level"}
+
+// levelTime is how long a host waits for the servers to hear of its level.
+const levelTime = 2 * time.Second
+
+// setLevel tells all servers what to log, and returns what is closed when all
+// that are connected have heard of it.
+func (a *Aggregator) setLevel() (told <-chan struct{}) {
+	level := a.mostVerbose()
+	done := make(chan struct{})
+	var pending atomic.Int32
+	pending.Store(int32(len(a.servers) + 1))
+	one := func() {
+		if pending.Add(-1) == 0 {
+			close(done)
+		}
+	}
+	for _, server := range a.servers {
+		server.log(level, one)
+	}
+	one()
+	return done
+}
+
+func (s *session) awaitTold(told <-chan struct{}) {
+	late := time.NewTimer(levelTime)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
+	case <-s.ctx.Done():
+	}
 }
 
 // mostVerbose is what a server must log for all sessions to have what they want.
@@ -58,26 +99,30 @@ func (a *Aggregator) mostVerbose() logLevel {
 	return least
 }
 
-// log makes a server with a handshake log from this level on.
-func (s *server) log(level logLevel) {
-	if level == noLevel {
-		return
-	}
+// log makes a server with a handshake log from this level on, and calls told
+// when it has heard of that.
+func (s *server) log(level logLevel, told func()) {
 	s.mu.Lock()
 	s.level = level
 	s.mu.Unlock()
-	s.up.SetLevel(logLevels[level])
+	s.up.SetLevel(logLevels[level], told)
 }
 
 // logFor makes a server with a handshake log what a modern host wants to hear of
-// one request. It goes on logging that: what nobody wants is not passed on.
-func (s *server) logFor(level logLevel) {
-	s.mu.Lock()
-	verbose := s.level != noLevel && s.level <= level
-	s.mu.Unlock()
-	if !verbose {
-		s.log(level)
+// one request, and then goes on with it. It reports false if the server does so
+// already: then the caller goes on. The server keeps logging that; what nobody
+// wants is not passed on.
+func (s *server) logFor(level logLevel, then func()) bool {
+	if s.speaks(true) {
+		return false
 	}
+	s.mu.Lock()
+	enough := s.level != noLevel && s.level <= level
+	s.mu.Unlock()
+	if !enough {
+		s.log(level, then)
+	}
+	return !enough
 }
 
 // withLevel is the _meta of a request with the level that a legacy host has set:

@@ -36,6 +36,7 @@ type connection struct {
 	// Guarded by the upstream's mu.
 	level        string // of log messages, as the server was told
 	tellingLevel bool
+	levelWaiters []func() // to be called when it is told
 
 	mu        sync.Mutex
 	lastID    uint64
@@ -162,6 +163,11 @@ func (c *connection) abandon(id uint64, reason []byte) {
 // notify sends a notification; params may be nil. One that cannot be sent is
 // lost with its connection.
 func (c *connection) notify(b *jsonrpc.Batch, method string, params []byte) {
+	c.notifyIn(b, "", method, params)
+}
+
+// notifyIn is notify for a message that must keep its place in a thread.
+func (c *connection) notifyIn(b *jsonrpc.Batch, thread, method string, params []byte) {
 	msg := quoted(method)
 	if params != nil {
 		msg = append(append(msg, `,"params":`...), params...)
@@ -169,7 +175,7 @@ func (c *connection) notify(b *jsonrpc.Batch, method string, params []byte) {
 	msg = append(msg, '}')
 	out := &transport.Outgoing{
 		Pieces: [][]byte{[]byte(`{"jsonrpc":"2.0","method":`), msg},
-		Method: method,
+		Method: method, Thread: thread,
 	}
 	if facts := c.facts.Load(); facts.Modern {
 		out.Version = facts.Version

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -43,7 +44,7 @@ func (u *Upstream) restore(conn *connection) {
 	if conn.modern() {
 		return
 	}
-	conn.tellLevel()
+	conn.tellLevel(func() {}) // it may have been set while the connection was made
 	restored := u.accepted()
 	for _, s := range restored {
 		conn.upkeep(subscribeMethod, jsonrpc.NewMember("uri", s.raw))
@@ -73,41 +74,91 @@ func (u *Upstream) accepted() []*subscription {
 // SetLevel says from which level on the host wants log messages; "" says
 // nothing. A legacy server that declares logging is told now and in each new
 // connection (2025-11-25, logging); a modern one learns it with each request.
-// It does not connect, and tells nobody what they know.
-func (u *Upstream) SetLevel(level string) {
+// It does not connect, and tells nobody what they know. told is called once, when
+// there is nothing to wait for any more: the server has answered, or is not
+// connected, or needs not be told.
+func (u *Upstream) SetLevel(level string, told func()) {
 	u.mu.Lock()
 	u.kept.level = level
 	conn := u.conn
 	u.mu.Unlock()
-	if conn != nil && !conn.modern() {
-		conn.tellLevel()
+	if conn == nil || conn.modern() {
+		told()
+		return
 	}
+	conn.tellLevel(told)
 }
 
 // tellLevel sends the present level if the server does not know it. One such
 // request is under way at a time, so that the last one counts.
-func (c *connection) tellLevel() {
+func (c *connection) tellLevel(told func()) {
 	if !declares(*c.facts.Load(), "logging") {
+		told()
 		return
 	}
 	c.u.mu.Lock()
 	level := c.u.kept.level
-	known := c.tellingLevel || level == "" || level == c.level
-	if !known {
+	settled := !c.tellingLevel && (level == "" || level == c.level)
+	begin := !settled && !c.tellingLevel
+	if begin {
 		c.tellingLevel, c.level = true, level
 	}
-	c.u.mu.Unlock()
-	if known {
-		return
+	if !settled {
+		c.levelWaiters = append(c.levelWaiters, told)
 	}
+	c.u.mu.Unlock()
+	switch {
+	case settled:
+		told()
+	case begin:
+		c.sendLevel(level)
+	}
+}
+
+func (c *connection) sendLevel(level string) {
 	c.upkeepThen(c.levelTold, "logging/setLevel", jsonrpc.NewMember("level", quoted(level)))
 }
 
+// levelTold goes on with the level that was set meanwhile, if there is one.
 func (c *connection) levelTold() {
 	c.u.mu.Lock()
-	c.tellingLevel = false
+	level := c.u.kept.level
+	again := level != "" && level != c.level
+	var waiters []func()
+	if again {
+		c.level = level
+	} else {
+		c.tellingLevel = false
+		waiters, c.levelWaiters = c.levelWaiters, nil
+	}
 	c.u.mu.Unlock()
-	c.tellLevel()
+	if again {
+		c.sendLevel(level)
+	}
+	for _, told := range waiters {
+		told()
+	}
+}
+
+// levelTime is how long the calls of a new connection wait for the server to
+// have heard of the level.
+const levelTime = 2 * time.Second
+
+// restoreLevel tells the level in a new connection that is not in use yet.
+func (c *connection) restoreLevel(ctx context.Context) {
+	if c.modern() {
+		return
+	}
+	told := make(chan struct{})
+	c.tellLevel(func() { close(told) })
+	late := time.NewTimer(levelTime)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
+	case <-c.t.Lost():
+	case <-ctx.Done():
+	}
 }
 
 // Notify sends a notification to a legacy server, with the raw params, which

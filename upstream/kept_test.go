@@ -60,17 +60,17 @@ func TestSetLevel(t *testing.T) {
 	t.Run("kept", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u, server := openScript(t, legacy, legacyHost)
-			u.SetLevel("info")
+			u.SetLevel("info", func() {})
 			if st := u.Status(); st.State != Idle {
 				t.Errorf("got state %q, want idle", st.State)
 			}
 			u.mustCall(t, "echo")
-			u.SetLevel("info")
-			u.SetLevel("debug")
+			u.SetLevel("info", func() {})
+			u.SetLevel("debug", func() {})
 			wantParams(t, server, method, `{"level":"info"}`, `{"level":"debug"}`)
 			u.call(t, "die", "")
 			u.mustCall(t, "echo")
-			u.SetLevel("debug")
+			u.SetLevel("debug", func() {})
 			wantParams(t, server, method, `{"level":"info"}`, `{"level":"debug"}`, `{"level":"debug"}`)
 		})
 	})
@@ -80,7 +80,7 @@ func TestSetLevel(t *testing.T) {
 			s.Rules = append([]rule{on(method, step{Release: "level"})}, s.Rules...)
 			s.Rules = append(s.Rules, on("tools/call echo", step{Await: "level"}, step{Default: true}))
 			u, _ := openScript(t, s, legacyHost)
-			u.SetLevel("info")
+			u.SetLevel("info", func() {})
 			u.mustCall(t, "echo")
 		})
 	})
@@ -91,7 +91,7 @@ func TestSetLevel(t *testing.T) {
 			u, server := openScript(t, s, legacyHost)
 			u.mustCall(t, "echo")
 			for _, level := range []string{"info", "debug", "error", "warning"} {
-				u.SetLevel(level)
+				u.SetLevel(level, func() {})
 			}
 			wantParams(t, server, method, `{"level":"info"}`)
 			server.Release("go")
@@ -103,11 +103,11 @@ func TestSetLevel(t *testing.T) {
 			s := legacy
 			s.Rules = append([]rule{nth(1, method, step{Error: raw(`{"code":1,"message":"no"}`)}), nth(2, method)}, s.Rules...)
 			u, server := openScript(t, s, legacyHost)
-			u.SetLevel("info")
+			u.SetLevel("info", func() {})
 			u.mustCall(t, "echo")
-			u.SetLevel("debug")
+			u.SetLevel("debug", func() {})
 			synctest.Wait()
-			u.SetLevel("error")
+			u.SetLevel("error", func() {})
 			wantParams(t, server, method, `{"level":"info"}`, `{"level":"debug"}`)
 			<-time.After(DefaultListTimeout)
 			wantParams(t, server, method, `{"level":"info"}`, `{"level":"debug"}`, `{"level":"error"}`)
@@ -121,9 +121,9 @@ func TestSetLevel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				u, server := openScript(t, s, legacyHost)
-				u.SetLevel("info")
+				u.SetLevel("info", func() {})
 				u.mustCall(t, "echo")
-				u.SetLevel("debug")
+				u.SetLevel("debug", func() {})
 				wantParams(t, server, method)
 			})
 		})
@@ -327,7 +327,7 @@ func TestRestoringIsNoUse(t *testing.T) {
 		u, _ := openScript(t, script{Capabilities: raw(all), Tools: tools("die"), Rules: []rule{
 			empty("logging/setLevel"), on("tools/call die", step{Delay: delay(time.Second)}, step{Exit: true}),
 		}}, legacyHost)
-		u.SetLevel("info")
+		u.SetLevel("info", func() {})
 		for range 2 {
 			u.call(t, "die", "")
 			synctest.Wait()
@@ -349,7 +349,7 @@ func TestRestoredOnce(t *testing.T) {
 	u.mu.Lock()
 	lost := u.conn.t.Lost()
 	u.mu.Unlock()
-	u.SetLevel("info")
+	u.SetLevel("info", func() {})
 	<-lost
 	for range 3 {
 		u.mustCall(t, "echo")

@@ -70,7 +70,7 @@ func (q *Question) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		}
 	}
 	if edits != nil {
-		q.conn.notify(b, progressMethod, jsonrpc.Splice(nil, m.Params, edits...))
+		q.conn.notifyIn(b, string(q.Message.ID), progressMethod, jsonrpc.Splice(nil, m.Params, edits...))
 	}
 }
 
@@ -242,7 +242,7 @@ func (c *connection) withdrawAll() {
 func (c *connection) respond(b *jsonrpc.Batch, id []byte, member string, value ...[]byte) {
 	pieces := append(make([][]byte, 0, len(value)+4), []byte(`{"jsonrpc":"2.0","id":`), id, []byte(member))
 	pieces = append(append(pieces, value...), []byte("}"))
-	if err := c.t.Send(b, &transport.Outgoing{Pieces: pieces}); err != nil {
+	if err := c.t.Send(b, &transport.Outgoing{Pieces: pieces, Thread: string(id)}); err != nil {
 		c.u.log.Debug().Err(err).Msg("answer to a server request not sent")
 	}
 }

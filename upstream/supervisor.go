@@ -59,6 +59,7 @@ func (u *Upstream) begin() bool {
 // it is of no more use or ctx ends.
 func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	facts := *conn.facts.Load()
+	conn.restoreLevel(ctx)
 	conn.publish()
 	u.mu.Lock()
 	u.conn, u.hint = conn, &facts.Modern

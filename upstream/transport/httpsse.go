@@ -23,6 +23,7 @@ type SSE struct {
 	config   HTTPConfig
 	recv     Receiver
 	client   *http.Client
+	threads  threads
 	endpoint string // where messages are posted; a secret, it names the session
 
 	ctx    context.Context //nolint:containedctx // the connection's own lifetime
@@ -109,6 +110,7 @@ func (s *SSE) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 	if out.ID != 0 {
 		s.requests[out.ID] = &sseRequest{delivery: d}
 	}
+	s.threads.join(d)
 	s.work.Go(func() { s.deliver(d) })
 	return nil
 }

@@ -52,6 +52,7 @@ type Streamable struct {
 	// Some servers refuse what overtakes it, so requests and notifications wait.
 	initialized chan struct{}
 
+	threads     threads
 	noticeSlots chan struct{} // of all that is no request
 
 	mu          sync.Mutex
@@ -118,6 +119,7 @@ func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 	default:
 		s.notices++
 		x.slots, x.ended = s.noticeSlots, s.noticeEnded
+		s.threads.join(x.delivery)
 	}
 	s.work.Go(x.run)
 	return nil

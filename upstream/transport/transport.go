@@ -59,6 +59,11 @@ type Outgoing struct {
 	Name   string
 	Params http.Header
 
+	// Thread orders messages that are no requests: those of one thread arrive in
+	// the order in which they were sent, also where each goes its own way. "" is
+	// none.
+	Thread string
+
 	// Version is the protocol revision that this message's _meta names; ""
 	// in the legacy era.
 	Version string
