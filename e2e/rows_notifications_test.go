@@ -45,15 +45,21 @@ var notificationRows = []row{
 	}},
 	{name: "graceful end of a stream", hosts: modernHosts, play: func(p *player) {
 		p.watch([]string{"prompts"})
-		id := p.stream
 		p.callTool("end_listens", `{}`)
-		if p.weir {
-			changes(p, "prompts", "prompts/list", "prompts") // another stream, which works as well
-			p.seen = p.seen[:2]
-			return
+		if !p.weir {
+			p.see(p.outcome("subscriptions/listen", p.await(p.stream, "")))
+			p.watch([]string{"prompts"})
 		}
-		p.see(p.outcome("subscriptions/listen", p.await(id, "")))
-	}},
+		for range 2 {
+			p.callTool("change", `{"list":"prompts"}`)
+			p.hear("notifications/prompts/list_changed")
+		}
+		p.unwatch()
+	}, but: []difference{{
+		pairs: "ML MM", direct: "subscriptions/listen returns: {}" + modernFacts + "\n" +
+			`told notifications/subscriptions/acknowledged on the stream {"notifications":{"promptsListChanged":true}}` + "\n",
+		why: "weir opens its own again, and the host's stays",
+	}}},
 	{name: "unknown notification", hosts: tableHosts, play: func(p *player) {
 		p.notify(p.t, "notifications/vendor/unknown", `"x":1E400`)
 		p.notify(p.t, "vendor", ``)

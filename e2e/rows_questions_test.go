@@ -129,12 +129,41 @@ var questionRows = []row{
 		{pairs: "LM", direct: `,"reason":"the call is over"`, why: "it is weir that takes it back"},
 	}},
 	{name: "questions that cannot be asked", declares: "none", play: func(p *player) {
-		for _, tool := range []string{"ask_form", "ask_url", "ask_model", "ask_model_tools", "ask_roots", "ask_two"} {
+		for _, tool := range []string{"ask_form", "ask_url", "ask_model", "ask_model_tools", "ask_roots"} {
 			p.callTool(tool, `{}`)
 		}
 		p.ask("prompts/get", `"name":`+quoted(p.exposed("ask")), "")
 		p.ask("resources/read", `"uri":"ref:///ask"`, "")
-	}},
+	}, but: cannotBeAsked()},
+}
+
+// cannotBeAsked is how the eras say that the client lacks something.
+func cannotBeAsked() []difference {
+	var all []difference
+	for _, question := range []struct{ tool, lacks, needs string }{
+		{"ask_form", "elicitation form", `{"elicitation":{"form":{}}}`},
+		{"ask_url", "elicitation url", `{"elicitation":{"url":{}}}`},
+		{"ask_model", "sampling", `{"sampling":{}}`},
+		{"ask_model_tools", "sampling tools", `{"sampling":{"tools":{}}}`},
+		{"ask_roots", "roots", `{"roots":{}}`},
+	} {
+		lacks := `tools/call returns: {"content":[{"type":"text","text":"the client lacks ` + question.lacks + `"}],"isError":true}` + modernFacts
+		needs := `tools/call fails: {"code":-32021,"message":"the client cannot be asked","data":{"requiredCapabilities":` + question.needs + `,"vendor":1}}`
+		refused := `tools/call returns: {"content":[{"type":"text","text":"Server \"u\": the server refused the call: the client cannot be asked."}],"isError":true,` +
+			`"_meta":{"weir/error":{"kind":"protocol","server":"u","tool":"` + question.tool + `","retryable":false}}}`
+		all = append(all,
+			difference{pairs: "ML", direct: needs, weir: lacks, why: "a legacy server was told at its handshake"},
+			difference{pairs: "LM", direct: lacks, weir: refused, why: "a legacy host knows no such error"})
+	}
+	for _, method := range []string{"prompts/get", "resources/read"} {
+		lacks := method + ` fails: {"code":-32603,"message":"the client lacks elicitation form"}`
+		needs := method + ` fails: {"code":-32021,"message":"the client cannot be asked","data":{"requiredCapabilities":{"elicitation":{"form":{}}},"vendor":1}}`
+		refused := method + ` fails: {"code":-32603,"message":"Server \"u\": the server refused the call: the client cannot be asked.","data":{"kind":"protocol","server":"u","retryable":false}}`
+		all = append(all,
+			difference{pairs: "ML", direct: needs, weir: lacks, why: "a legacy server was told at its handshake"},
+			difference{pairs: "LM", direct: lacks, weir: refused, why: "a legacy host knows no such error"})
+	}
+	return all
 }
 
 // hostRefused is what becomes of a call whose question a host has answered with

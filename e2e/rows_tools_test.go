@@ -16,6 +16,12 @@ var structuredDiffer = []difference{
 
 const noObject = "the legacy server does not send what its era does not have"
 
+// unknownName is what weir says more of a name that it does not know.
+var unknownName = difference{
+	pairs: "LL LM ML MM", direct: `no_such"}`, weir: `no_such","data":{"kind":"tool_not_found","server":"weir","tool":"u__no_such","retryable":false}}`,
+	why: "weir says so itself, and what that means",
+}
+
 // ownWords is why a message differs: weir answers what is not for a server.
 const ownWords = "it is weir that answers, in its own words"
 
@@ -25,10 +31,7 @@ var toolRows = []row{
 		p.callTool("echo", `{}`)
 		p.callTool("echo", `{"text":"`+strings.Repeat(`x\n`, 100_000)+`"}`)
 	}},
-	{name: "unknown tool", hosts: tableHosts, play: func(p *player) { p.callTool("no_such", `{}`) }, but: []difference{{
-		pairs: "LL LM ML MM", direct: `no_such"}`, weir: `no_such","data":{"kind":"tool_not_found","server":"weir","tool":"u__no_such","retryable":false}}`,
-		why: "weir says so itself, and what that means",
-	}}},
+	{name: "unknown tool", hosts: tableHosts, play: func(p *player) { p.callTool("no_such", `{}`) }, but: []difference{unknownName}},
 	{name: "a tool that fails", hosts: tableHosts, play: func(p *player) {
 		p.callTool("is_error", `{}`)
 		p.callTool("fails", `{}`)

@@ -284,6 +284,8 @@ func (p *player) told(m *jsonrpc.Message) string {
 			member.Value = []byte(p.names.of("E", member.Value))
 		case "taskId":
 			member.Value = []byte(p.names.of("T", member.Value))
+		case "notifications":
+			member.Value = []byte(p.acknowledged(member.Value))
 		case "requestId":
 			if string(member.Value) == p.held {
 				member.Value = []byte(`"the question"`)
@@ -301,6 +303,26 @@ func (p *player) told(m *jsonrpc.Message) string {
 		kept = nil // weir tells so itself, of all servers' lists
 	}
 	return "told " + method + p.ofStream(m) + " " + string(jsonrpc.AppendObject(nil, kept))
+}
+
+// acknowledged is what is honoured of a listen stream's filter.
+func (p *player) acknowledged(raw []byte) string {
+	filter := objectOf(p.t, raw)
+	for i := range filter {
+		if string(filter[i].Key) != "taskIds" {
+			continue
+		}
+		ids, err := jsonrpc.ParseArray(nil, filter[i].Value)
+		if err != nil {
+			continue
+		}
+		all := make([]string, len(ids))
+		for j, id := range ids {
+			all[j] = p.names.of("T", id)
+		}
+		filter[i].Value = []byte("[" + strings.Join(all, ",") + "]")
+	}
+	return string(jsonrpc.AppendObject(nil, filter))
 }
 
 // ofStream tells whether a notification belongs to the open listen stream.

@@ -142,7 +142,7 @@ func (c *call) touch() {
 		subscribed := client.subscribed[uri]
 		c.mu.Unlock()
 		if subscribed {
-			client.Push(notification("notifications/resources/updated", `{"vendor":1.0,"uri":`+quote(uri)+`}`))
+			client.Push(notification("notifications/resources/updated", `{"vendor":1.0,"uri":`+quote(uri)+`,"_meta":{"vendor/x":1}}`))
 		}
 	}
 	for _, st := range c.openStreams() {
