@@ -203,6 +203,7 @@ func (x *exchange) follow(resp *http.Response) {
 	events := newEventReader(body, x.s.config.Limit, x.in.batch.Flush)
 	var pace pace
 	for {
+		before := events.lastID
 		progress, err := x.in.drain(events)
 		if x.in.settled {
 			return
@@ -210,6 +211,9 @@ func (x *exchange) follow(resp *http.Response) {
 		if x.isModern() || events.lastID == "" || x.in.missed != nil {
 			x.broken(cmp.Or(x.in.missed, err, errNoAnswer))
 			return
+		}
+		if events.lastID != before {
+			progress++ // to be asked again after it is what the server wants
 		}
 		pace.note(progress)
 		body.Close()

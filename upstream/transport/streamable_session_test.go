@@ -392,15 +392,26 @@ func TestStreamableResumes(t *testing.T) {
 		gets  []step // what each GET is answered; the last one again and again
 		want  []string
 		took  time.Duration // at least
+		most  time.Duration // at most
 		count int           // of GETs
 	}{
-		{"polling", "id: a\nretry: 5000\ndata:\n\n", []step{{200, answer}}, []string{"a"}, 5 * time.Second, 1},
-		{"default pace", "id: a\ndata:\n\n", []step{{200, notice}, {200, answer}}, []string{"a", "b"}, 2 * time.Second, 2},
-		{"server is down for a moment", "id: a\n\n", []step{{502, ""}, {0, ""}, {200, answer}}, []string{"a", "a", "a"}, 3 * time.Second, 3},
-		{"server stays down", "id: a\n\n", []step{{502, ""}}, nil, time.Second, resumeAttempts},
-		{"not offered", "id: a\n\n", []step{{405, ""}}, nil, time.Second, 1},
-		{"no event id", "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n", nil, nil, 0, 0},
-		{"answered", "id: a\n" + answer, nil, []string{}, 0, 0},
+		{"polling", "id: a\nretry: 5000\ndata:\n\n", []step{{200, answer}}, []string{"a"}, 5 * time.Second, 5 * time.Second, 1},
+		{
+			"polling again and again", "id: a\nretry: 5000\ndata:\n\n",
+			[]step{{200, "id: b\ndata:\n\n"}, {200, "id: c\ndata:\n\n"}, {200, answer}},
+			[]string{"a", "b", "c"}, 15 * time.Second, 15 * time.Second, 3,
+		},
+		{
+			"polling in vain", "id: a\nretry: 5000\ndata:\n\n",
+			[]step{{200, "id: a\ndata:\n\n"}, {200, "id: a\ndata:\n\n"}, {200, answer}},
+			[]string{"a", "a", "a"}, 20 * time.Second, 35 * time.Second, 3,
+		},
+		{"default pace", "id: a\ndata:\n\n", []step{{200, notice}, {200, answer}}, []string{"a", "b"}, 2 * time.Second, 2 * time.Second, 2},
+		{"server is down for a moment", "id: a\n\n", []step{{502, ""}, {0, ""}, {200, answer}}, []string{"a", "a", "a"}, 4 * time.Second, 7 * time.Second, 3},
+		{"server stays down", "id: a\n\n", []step{{502, ""}}, nil, time.Second, time.Hour, resumeAttempts},
+		{"not offered", "id: a\n\n", []step{{405, ""}}, nil, time.Second, time.Second, 1},
+		{"no event id", "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n", nil, nil, 0, 0, 0},
+		{"answered", "id: a\n" + answer, nil, []string{}, 0, 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -434,8 +445,8 @@ func TestStreamableResumes(t *testing.T) {
 				if tt.want != nil && (got.Raw != answer7 || got.Origin != 7) {
 					t.Errorf("got %+v, want the answer", got)
 				}
-				if took := time.Since(begin); took < tt.took {
-					t.Errorf("took %v, want at least %v", took, tt.took)
+				if took := time.Since(begin); took < tt.took || took > tt.most {
+					t.Errorf("took %v, want %v to %v", took, tt.took, tt.most)
 				}
 				if len(lastIDs) != tt.count || tt.want != nil && !slices.Equal(lastIDs, tt.want) && tt.count > 0 {
 					t.Errorf("got GETs after %q, want %d after %q", lastIDs, tt.count, tt.want)
