@@ -399,12 +399,14 @@ func TestStreamableResumes(t *testing.T) {
 		{
 			"polling again and again", "id: a\nretry: 5000\ndata:\n\n",
 			[]step{{200, "id: b\ndata:\n\n"}, {200, "id: c\ndata:\n\n"}, {200, answer}},
-			[]string{"a", "b", "c"}, 15 * time.Second, 15 * time.Second, 3,
+			[]string{"a", "b", "c"},
+			15 * time.Second, 15 * time.Second, 3,
 		},
 		{
 			"polling in vain", "id: a\nretry: 5000\ndata:\n\n",
 			[]step{{200, "id: a\ndata:\n\n"}, {200, "id: a\ndata:\n\n"}, {200, answer}},
-			[]string{"a", "a", "a"}, 20 * time.Second, 35 * time.Second, 3,
+			[]string{"a", "a", "a"},
+			20 * time.Second, 35 * time.Second, 3,
 		},
 		{"default pace", "id: a\ndata:\n\n", []step{{200, notice}, {200, answer}}, []string{"a", "b"}, 2 * time.Second, 2 * time.Second, 2},
 		{"server is down for a moment", "id: a\n\n", []step{{502, ""}, {0, ""}, {200, answer}}, []string{"a", "a", "a"}, 4 * time.Second, 7 * time.Second, 3},
