@@ -114,6 +114,9 @@ func compareSessions(t *testing.T, direct, through *session) {
 		{"unknown_content", `{}`},
 	} {
 		want := outcome(t, direct.call(t, call.name, call.arguments))
+		if direct.isModern() && !through.isModern() {
+			want = strings.Replace(want, `,"structuredContent":null`, "", 1) // it is an object there
+		}
 		if got := outcome(t, through.call(t, "u__"+call.name, call.arguments)); got != want {
 			t.Errorf("calling %q with %s:\ngot  %s\nwant %s", call.name, shorten([]byte(call.arguments)), shorten([]byte(got)), shorten([]byte(want)))
 		}
