@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,4 +119,47 @@ func TestLargeParams(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The header names what a request is about, and stands only where it belongs.
+func TestNameHeader(t *testing.T) {
+	tests := []struct{ method, params, name, want string }{
+		{"tools/call", `{"name":"echo"}`, "echo", "echo"},
+		{"prompts/get", `{"name":"p"}`, "", "p"},
+		{"resources/read", `{"uri":"file:///ä"}`, "", "=?base64?ZmlsZTovLy/DpA==?="},
+		{"tasks/get", `{"taskId":"t"}`, "", "t"},
+		{"tasks/update", `{"taskId":"t"}`, "t", "t"},
+		{"tasks/cancel", `{"taskId":"t"}`, "", "t"},
+		{"tasks/list", `{"taskId":"t"}`, "t", ""},
+		{"tools/list", `{"name":"x","uri":"y"}`, "x", ""},
+		{"completion/complete", `{"name":"x"}`, "x", ""},
+		{"prompts/get", `{}`, "", ""},
+	}
+	rules := []rule{}
+	for _, test := range tests {
+		rules = append(rules, on(test.method, step{Reply: raw(`{"resultType":"complete"}`)}))
+	}
+	seen := make(chan http.Header, 1)
+	server := newServer(script{Versions: []string{modernVersion}, Tools: tools("echo"), Capabilities: raw(`{}`), Rules: rules})
+	u := openHTTP(t, Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Mcp-Method") != discoverMethod {
+			seen <- r.Header.Clone()
+		}
+		server.ServeHTTP(w, r)
+	}), modernHost)
+	for _, test := range tests {
+		t.Run(test.method+test.params, func(t *testing.T) {
+			members, err := jsonrpc.ParseObject(nil, []byte(test.params))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newSink()
+			u.Do(nil, &Call{Method: test.method, Name: test.name, Params: members, Sink: s})
+			header := <-seen
+			s.wait(t)
+			if got := header.Values("Mcp-Name"); strings.Join(got, ",") != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
 }

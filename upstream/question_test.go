@@ -1,9 +1,7 @@
 package upstream
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
-	"github.com/weir-mcp/weir/upstream/transport"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -255,144 +252,6 @@ func TestQuestionsBoundedInBytes(t *testing.T) {
 	})
 }
 
-// While somebody thinks, time limits stand still. Then calls get their whole
-// time again.
-func TestTimeStandsStill(t *testing.T) {
-	const limit = time.Minute
-	t.Run("answered", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			u, server := openAsking(t, Config{Timeout: limit}, keepOpen,
-				step{Delay: delay(30 * time.Second)}, ask(`1`, elicit), ask(`2`, elicit), step{Await: "response 2"},
-				step{Delay: delay(50 * time.Second)}, step{Default: true})
-			slow, asking, during := newSink(), newSink(), newSink()
-			u.Do(nil, toolCall(slow, "slow", ""))
-			u.Do(nil, toolCall(asking, "ask", ""))
-			<-time.After(time.Hour)
-			u.Do(nil, toolCall(during, "slow", ""))
-			<-time.After(time.Hour)
-			questions := u.events.open()
-			questions[0].Reply(nil, []byte("{}"))
-			<-time.After(time.Hour)
-			asking.none(t)
-			slow.none(t)
-			during.none(t)
-			questions[1].Reply(nil, []byte("{}"))
-			if d := asking.wait(t); d.err != nil {
-				t.Errorf("got error %v", d.err)
-			}
-			fault(t, slow.wait(t).err, KindTimeout, true)
-			fault(t, during.wait(t).err, KindTimeout, true)
-			server.Release("go")
-		})
-	})
-	t.Run("withdrawn", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			u, _ := openAsking(t, Config{Timeout: limit}, keepOpen, ask(`1`, elicit), step{Delay: delay(20 * time.Minute)},
-				step{Send: raw(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)})
-			s := newSink()
-			u.Do(nil, toolCall(s, "ask", ""))
-			began := time.Now()
-			fault(t, s.wait(t).err, KindTimeout, true)
-			if took := time.Since(began); took != 20*time.Minute+limit {
-				t.Errorf("got the failure after %v, want %v", took, 20*time.Minute+limit)
-			}
-		})
-	})
-	t.Run("no limit", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			u, _ := openAsking(t, Config{Timeout: limit}, keepOpen, ask(`1`, elicit))
-			s := newSink()
-			call := toolCall(s, "ask", "")
-			call.Timeout = -1
-			u.Do(nil, call)
-			synctest.Wait()
-			u.events.open()[0].Reply(nil, []byte("{}"))
-			<-time.After(time.Hour)
-			s.none(t)
-			u.Cancel(call, nil)
-		})
-	})
-}
-
-// streams is a transport on which each message says which request it belongs
-// to, as one over HTTP.
-type streams struct {
-	transport.Conn
-	recv transport.Receiver
-	lost chan struct{}
-
-	mu   sync.Mutex
-	sent []string
-}
-
-func (s *streams) Send(_ *jsonrpc.Batch, out *transport.Outgoing) error {
-	message := slices.Concat(out.Pieces...)
-	s.mu.Lock()
-	s.sent = append(s.sent, string(message))
-	s.mu.Unlock()
-	if out.Method == "initialize" {
-		s.receive(`{"jsonrpc":"2.0","id":1,"result":`+initResult+`}`, 1)
-	}
-	return nil
-}
-
-func (s *streams) receive(message string, origin uint64) {
-	go func() {
-		var m jsonrpc.Message
-		if err := m.Parse([]byte(message)); err != nil {
-			panic(err)
-		}
-		s.recv.Receive(nil, &m, origin)
-	}()
-}
-
-func (s *streams) Abandon(uint64) bool      { return true }
-func (s *streams) Established(string, bool) {}
-func (s *streams) Close()                   { close(s.lost) }
-func (s *streams) Done() <-chan struct{}    { return s.lost }
-func (s *streams) Lost() <-chan struct{}    { return s.lost }
-func (s *streams) Err() error               { return transport.ErrClosed }
-
-// Where the transport tells whose stream it is, a question or notification
-// comes with the call, and only the call's time stands still.
-func TestQuestionOfACall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := &streams{lost: make(chan struct{})}
-		u := open(t, Config{Timeout: time.Minute}, func(_ context.Context, _ Config, recv transport.Receiver) (transport.Conn, error) {
-			server.recv = recv
-			return server, nil
-		}, legacyHost)
-		u.events.asked = keepOpen
-		asking, other := newSink(), newSink()
-		first, second := toolCall(asking, "a", ""), toolCall(other, "b", "")
-		u.Do(nil, first)
-		synctest.Wait()
-		u.Do(nil, second)
-		server.receive(`{"jsonrpc":"2.0","id":1,"method":"roots/list"}`, 2)
-		server.receive(`{"jsonrpc":"2.0","method":"notifications/message","params":{}}`, 3)
-		synctest.Wait()
-		server.receive(`{"jsonrpc":"2.0","method":"notifications/message","params":{}}`, 0)
-		synctest.Wait()
-		server.receive(`{"jsonrpc":"2.0","method":"notifications/message","params":{}}`, 99)
-		fault(t, other.wait(t).err, KindTimeout, true)
-		q := u.events.open()[0]
-		if q.Call != first {
-			t.Error("the question does not belong to its call")
-		}
-		if got := u.events.ofCall; len(got) != 3 || got[0] != second || got[1] != nil || got[2] != nil {
-			t.Errorf("notifications belong to %v, want the second call, none, none", got)
-		}
-		<-time.After(time.Hour)
-		asking.none(t)
-		q.Reply(nil, []byte("{}"))
-		began := time.Now()
-		fault(t, asking.wait(t).err, KindTimeout, true)
-		if took := time.Since(began); took != time.Minute {
-			t.Errorf("got the failure after %v, want 1m", took)
-		}
-	})
-}
-
 // The host's progress reaches the server under the server's token.
 func TestQuestionProgress(t *testing.T) {
 	tests := []struct{ token, params, want string }{
@@ -457,81 +316,4 @@ func TestModernServerAsks(t *testing.T) {
 			t.Errorf("got %d questions, want none", n)
 		}
 	})
-}
-
-// A call that resumes what a modern server began is not sent to a legacy one.
-func TestResumes(t *testing.T) {
-	for _, version := range []string{upstreamtest.Legacy, upstreamtest.Modern} {
-		t.Run(version, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				u, server := openScript(t, script{Versions: []string{version}}, Peer{Modern: version == upstreamtest.Modern, Version: version})
-				s := newSink()
-				call := toolCall(s, "echo", `"requestState":"x"`)
-				call.Resumes = true
-				u.Do(nil, call)
-				d := s.wait(t)
-				if sent := len(server.Received("tools/call")); version == upstreamtest.Modern {
-					if d.err != nil || sent != 1 {
-						t.Errorf("got error %v, %d sent", d.err, sent)
-					}
-				} else if fault(t, d.err, KindProtocol, false); sent != 0 {
-					t.Errorf("%d sent", sent)
-				}
-			})
-		})
-	}
-}
-
-// What is declared for the host: the handshake says it once, else each request.
-func TestCapabilitiesDeclared(t *testing.T) {
-	const ofPeer, ofCall, ofMeta = `{"roots":{"x":1e0}}`, `{"sampling":{}}`, `{"elicitation":{}}`
-	t.Run("legacy", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			p := legacyHost
-			p.Capabilities = []byte(ofPeer)
-			u, server := openScript(t, script{}, p)
-			u.mustCall(t, "echo")
-			if got := string(server.Received("initialize")[0].Message); !strings.Contains(got, `"capabilities":`+ofPeer+`,`) {
-				t.Errorf("got %s", got)
-			}
-		})
-	})
-	tests := []struct{ peer, call, meta, want string }{
-		{``, ``, ``, `{}`},
-		{ofPeer, ``, ``, ofPeer},
-		{ofPeer, ofCall, ``, ofCall},
-		{ofPeer, ofCall, ofMeta, ofMeta},
-		{ofPeer, ``, ofMeta, ofMeta},
-	}
-	for _, test := range tests {
-		t.Run(test.peer+test.call+test.meta, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := modernHost
-				if test.peer != "" {
-					p.Capabilities = []byte(test.peer)
-				}
-				u, server := openScript(t, script{Versions: []string{modernVersion}}, p)
-				for range 2 { // queued, and sent at once
-					s := newSink()
-					call := toolCall(s, "echo", "")
-					if test.meta != "" {
-						call = toolCall(s, "echo", `"_meta":{"`+MetaCapabilities+`":`+test.meta+`}`)
-					}
-					var ours []byte
-					if test.call != "" {
-						ours = []byte(test.call)
-						call.Capabilities = ours
-					}
-					u.Do(nil, call)
-					copy(ours, `{"gone":1}`) // good during Do only
-					s.wait(t)
-				}
-				for _, r := range server.Received("tools/call") {
-					if got := string(r.Message); !strings.Contains(got, `"`+MetaCapabilities+`":`+test.want+`,`) {
-						t.Errorf("got %s, want %s", got, test.want)
-					}
-				}
-			})
-		})
-	}
 }
