@@ -22,6 +22,21 @@
 // What waits, waits elsewhere: a call for its upstream's connection in package
 // upstream, a request that needs the first lists on a goroutine of its own.
 //
+// # Questions
+//
+// A server of the legacy era asks by requests, one of the modern era by
+// answering input_required (questions.go says whom it means). Where host and
+// server are of one era the question passes. Between the eras a call goes on
+// after an answer that is not yet the host's: rounds.go asks a legacy host what
+// a modern server wants to know, and calls again with its answers; parked.go
+// keeps a legacy server's call open while a modern host is asked, and gives the
+// answers of the host's next request to the call that waits. A call is thus not
+// the same as a request of the host: it is the server's work, and may have no
+// request for a while. taskbridge.go waits in the same way for the end of tasks.
+//
+// What hosts keep for weir is sealed (seal.go): the requestState of a parked
+// call, good once and in this process; the ids of tasks, good for ever.
+//
 // # A host that does not read
 //
 // The reader does not wait for the host either, which may be one that reads only
