@@ -90,9 +90,6 @@ func TestTable(t *testing.T) {
 	for _, l := range allLegs() {
 		t.Run(l.String(), func(t *testing.T) {
 			t.Parallel()
-			if feature := pendingTransports[l.transport]; feature != "" {
-				t.Skip("not carried yet: " + feature)
-			}
 			playLeg(t, l, rows, seen[l.host])
 		})
 	}
@@ -205,8 +202,4 @@ var pending = []pendingRow{
 	{"resource not found", "LM", "the legacy error for a resource that is not there"},
 	{"consent first", "LL", "the asking server is named in error -32042"},
 	{"progress on a question", "LL", "progress before the answer over HTTP"},
-}
-
-var pendingTransports = map[string]string{
-	"sse": "HTTP+SSE", "websocket": "WebSocket",
 }
