@@ -171,11 +171,12 @@ func (c *call) park(b *jsonrpc.Batch) {
 	delete(s.calls, c.key)
 	full := len(s.parked) >= maxParked
 	if !full {
-		w.handle, w.parked = newHandle(), true
-		s.parked[w.handle] = c
+		h := newHandle()
+		w.handle, w.parked = h, true
+		s.parked[h] = c
 		ctx, cancel := context.WithTimeout(s.ctx, answerTime)
 		w.expire = cancel
-		s.behind.Go(func() { c.awaitAnswers(ctx, w.handle) })
+		s.behind.Go(func() { c.awaitAnswers(ctx, h) })
 	}
 	id, h := c.id, w.handle
 	questions := slices.Clone(w.open)
