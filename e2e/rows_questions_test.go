@@ -9,6 +9,12 @@ const (
 	sampled  = `{"stopReason":"toolUse","content":[{"type":"tool_use","id":"c","name":"echo","input":{"n":1E400}},{"type":"hologram"}],"model":"m","role":"assistant","vendor":1.0}`
 	roots    = `{"roots":[{"uri":"file:///w%20<é>","vendor":1E400},{"uri":"file:///v","name":"v"}],"vendor":1}`
 
+	// sampleOnce is how a host is asked for a model's answer.
+	sampleOnce = `asked for sampling/createMessage: {"messages":[{"content":{"vendor":1,"type":"text","text":"hi <é>"},"role":"user"},` +
+		`{"role":"assistant","content":[{"type":"image","data":"AAEC","mimeType":"image/png"},{"type":"hologram","data":1E400}],"_meta":{"vendor/x":1}}],` +
+		`"temperature":0.0,"maxTokens":50,"systemPrompt":"be kind","modelPreferences":{"hints":[{"name":"m"}],"costPriority":0,"speedPriority":1.0},` +
+		`"includeContext":"none","stopSequences":["\n"],"metadata":{"n":9007199254740993}}` + "\n"
+
 	elicit = "elicitation/create"
 	sample = "sampling/createMessage"
 )
@@ -30,6 +36,44 @@ var questionRows = []row{
 	{name: "a form, and progress", play: func(p *player) {
 		p.answer(elicit, accepted)
 		p.callToolWith("ask_form", `{}`, `;"progressToken":"p"`)
+	}},
+	{name: "a form of old", hosts: []string{"2025-06-18"}, play: func(p *player) {
+		p.answer(elicit, accepted)
+		p.callTool("ask_form", `{}`)
+	}, but: []difference{{
+		pairs: "LM", direct: `"message":"Really <do> it? é",`, weir: `"message":"Really <do> it? é","mode":"form",`,
+		why: "a modern server names the mode, a member that the host does not know",
+	}}},
+	{name: "a model of old", hosts: tableHosts[:2], play: func(p *player) {
+		p.answer(sample, sampled)
+		p.callTool("ask_model", `{}`)
+		p.answer("roots/list", roots)
+		p.callTool("ask_roots", `{}`)
+	}},
+	{name: "an answer left out", hosts: modernHosts, play: func(p *player) {
+		p.react(elicit, reaction{leaveOut: true})
+		p.answer(sample, sampled)
+		p.answer(elicit, accepted)
+		p.react(sample, reaction{result: sampled, perhaps: true})
+		p.atOnce = true
+		p.callTool("ask_two", `{}`)
+	}, but: []difference{{pairs: "ML", direct: sampleOnce + sampleOnce, weir: sampleOnce, why: "what was answered is not asked again"}}},
+	{name: "a ping", hosts: legacyHosts, server: "legacy", play: func(p *player) {
+		p.react("ping", reaction{result: `{}`, perhaps: p.weir})
+		p.callTool("ask_ping", `{}`)
+	}, but: []difference{{pairs: "LL", direct: "asked for ping: \n", why: "weir answers for itself"}}},
+	{name: "an unknown question", hosts: legacyHosts, server: "legacy", play: func(p *player) {
+		p.react("vendor/unknown", reaction{failure: `{"code":-32601,"message":"Method not found"}`, perhaps: p.weir})
+		p.callTool("ask_unknown", `{}`)
+	}, but: []difference{{
+		pairs: "LL", direct: `asked for vendor/unknown: {"a":1}` + "\n", why: "no host knows what weir does not",
+	}}},
+	{name: "a question as a task", hosts: legacyHosts, server: "legacy", play: func(p *player) {
+		const task = `"taskId":"h <1>","status":"%","createdAt":"2025-11-25T10:30:00Z","lastUpdatedAt":"2025-11-25T10:30:00Z","ttl":null,"vendor":1E400`
+		p.answer(sample, `{"task":{`+strings.Replace(task, "%", "working", 1)+`}}`)
+		p.answer("tasks/get", `{`+strings.Replace(task, "%", "completed", 1)+`}`)
+		p.answer("tasks/result", sampled)
+		p.callTool("ask_as_task", `{}`)
 	}},
 	{name: "a URL", play: func(p *player) {
 		for _, answer := range []string{`{"action":"accept"}`, declined} {
@@ -96,6 +140,18 @@ var questionRows = []row{
 			why: "a modern server asks where a legacy one fails",
 		},
 	}},
+	{name: "consent refused", hosts: modernHosts, play: func(p *player) {
+		p.answer(elicit, declined)
+		p.callTool("consent", `{"b":1}`)
+	}, but: []difference{{
+		pairs: "ML", direct: `{"message":"Sign <in> é","mode":"url",`, weir: `{"mode":"url","message":"Sign <in> é",`,
+		why: "weir asks, for a server that said so by an error",
+	}, {
+		pairs: "ML", direct: `{"content":[{"type":"text","text":"no consent"}],"isError":true}`,
+		weir: `{"content":[{"type":"text","text":"Server \"u\": the user has not agreed to open the page that the server asks for."}],"isError":true,` +
+			`"_meta":{"weir/error":{"kind":"authorization","server":"u","tool":"consent","retryable":false}}}`,
+		why: "the server is not called again",
+	}}},
 	{name: "a question refused by an error", hosts: legacyHosts, play: func(p *player) {
 		p.react(sample, reaction{failure: `{"data":{"n":1E400},"code":-1,"message":"User <rejected> it","vendor":1}`})
 		p.callTool("ask_model", `{}`)

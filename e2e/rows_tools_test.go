@@ -59,7 +59,10 @@ var toolRows = []row{
 		{pairs: "ML", direct: hopOfModern, weir: `"hop":[]`, why: "a legacy server knows of no such members"},
 		{pairs: "LM", direct: `"hop":[]`, weir: hopOfModern, why: "a modern server must have them"},
 	}},
-	{name: "capabilities", play: func(p *player) { p.callTool("capabilities", `{}`) }},
+	{name: "capabilities", play: func(p *player) { p.callTool("capabilities", `{}`) }, but: []difference{
+		{pairs: "LL", direct: `"tasks":{"list":{},`, weir: `"tasks":{`, why: "a host's list of tasks is of all servers' and not for one"},
+		{pairs: "LM", direct: `,"tasks":{` + tasksOfHost + `}`, why: "there are no such tasks in the modern era"},
+	}},
 	{name: "no capabilities", declares: "none", play: func(p *player) { p.callTool("capabilities", `{}`) }},
 	{name: "a header for a parameter", play: func(p *player) {
 		p.callTool("region", `{"where":"eu-1"}`)
@@ -75,6 +78,15 @@ var toolRows = []row{
 	}, but: []difference{
 		{pairs: "LL LM ML MM", direct: `vendor/unknown fails: {"code":-32601,"message":"Method not found`, weir: `vendor/unknown fails: {"code":-32601,"message":"Method not found: vendor/unknown`, why: ownWords},
 		{pairs: "LL LM ML MM", direct: `tools/unknown fails: {"code":-32601,"message":"Method not found`, weir: `tools/unknown fails: {"code":-32601,"message":"Method not found: tools/unknown`, why: ownWords},
+	}},
+	{name: "ids", hosts: tableHosts, play: func(p *player) {
+		for _, id := range []string{`"a\u00e9<>\"\\"`, `""`, `9007199254740993`, `123456789012345678901234567890`, `-1`, `"1"`} {
+			if err := p.send(`{"params":` + p.params(`"arguments":{},"name":`+quoted(p.tool("echo")), "") + `,"method":"tools/call","id":` + id + `,"jsonrpc":"2.0"}`); err != nil {
+				p.t.Fatal(err)
+			}
+			p.see("the id is " + id)
+			p.see(p.outcome("tools/call", p.await(id, "")))
+		}
 	}},
 	{name: "ping", hosts: tableHosts[:3], play: func(p *player) { p.ask("ping", ``, "") }},
 	{name: "ping is no more", hosts: modernHosts, play: func(p *player) { p.ask("ping", ``, "") }, but: []difference{

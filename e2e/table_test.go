@@ -69,12 +69,13 @@ func (r *row) capabilities(host string) string {
 	case modern:
 		return `{"roots":{},` + commonAbilities + `,"extensions":{` + commonExtensions + `}}`
 	}
-	return `{"roots":{"listChanged":true},` + commonAbilities + `,"extensions":{` + commonExtensions + `}}`
+	return `{"roots":{"listChanged":true},` + commonAbilities + `,"extensions":{` + commonExtensions + `},"tasks":{` + tasksOfHost + `}}`
 }
 
 // What hosts can do.
 const (
 	commonAbilities  = `"sampling":{"tools":{},"context":{}},"elicitation":{"url":{},"form":{}}`
+	tasksOfHost      = `"list":{},"cancel":{},"requests":{"sampling":{"createMessage":{}},"elicitation":{"create":{}}}`
 	commonExtensions = `"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"],"vendor":1.0},"com.example/odd":{"z":9007199254740993,"a":[]}`
 )
 
@@ -200,6 +201,7 @@ var pending = []pendingRow{
 	{"a modern task tells of itself", "MM", "a stream that is acknowledged when the server has done so"},
 	{"what is not honoured", "ML MM", "what the server does not honour is not acknowledged"},
 	{"resource not found", "LM", "the legacy error for a resource that is not there"},
+	{"capabilities", "LM", "no tasks of the legacy era are declared to modern servers"},
 	{"consent first", "LL", "the asking server is named in error -32042"},
 	{"progress on a question", "LL", "progress before the answer over HTTP"},
 }

@@ -84,13 +84,54 @@ func (c *call) askInVain() {
 	c.succeed(`"content":[]`, "")
 }
 
+// legacyAsking makes a tool that asks a client of the legacy era what only it can
+// be asked, and tells the answer.
+func legacyAsking(needs string, ask func(c *call) *question) func(c *call) {
+	return func(c *call) {
+		if c.x.Modern() || !can(c.declared, needs) {
+			c.refuse(needs)
+			return
+		}
+		c.tellAnswers(c.request([]*question{ask(c)}))
+	}
+}
+
+// askAsTask asks a legacy client for something that may take its time: the
+// client makes a task of it, which is looked at until it is done (2025-11-25,
+// Tasks).
+func (c *call) askAsTask() {
+	const needs = "tasks requests sampling createMessage"
+	if c.x.Modern() || !can(c.declared, needs) {
+		c.refuse(needs)
+		return
+	}
+	created := c.request([]*question{sampling("", `"task":{"ttl":60000,"vendor":1.0}`, needs)})
+	if created == nil {
+		return
+	}
+	id := string(find([]byte(created[0]), "task taskId"))
+	answers := created
+	for _, method := range []string{"tasks/get", "tasks/result"} {
+		answer := c.request([]*question{{method: method, params: `{"vendor":1,"taskId":` + id + `}`}})
+		if answer == nil {
+			return
+		}
+		answers = append(answers, answer...)
+	}
+	c.tellAnswers(answers)
+}
+
 // consent wants a URL opened once for each set of arguments, and then goes on. A
 // legacy client is told so by an error (2025-11-25, Elicitation, URL mode).
 func (c *call) consent() {
 	const done = `"content":[{"type":"text","text":"consented"}]`
 	if c.x.Modern() {
-		if c.ask(c.elicitURL("c", "")) != nil {
+		switch answers := c.ask(c.elicitURL("c", "")); {
+		case answers == nil:
+		case text(find([]byte(answers[0]), "action")) == "accept":
 			c.succeed(done, "")
+		default:
+			c.succeed(`"content":[{"type":"text","text":"no consent"}],"isError":true`, "")
 		}
 		return
 	}

@@ -82,7 +82,7 @@ func goSDK(t *testing.T, version, transport string) {
 		}
 		count++
 	}
-	if want := 38 + 3 + 7; count != want {
+	if want := 41 + 3 + 7; count != want {
 		t.Errorf("listed: got %d items, want %d", count, want)
 	}
 
@@ -173,7 +173,7 @@ func mcpGo(t *testing.T, version, transport string) {
 	}
 
 	tools, err := client.ListTools(t.Context(), mcpgotypes.ListToolsRequest{})
-	if err != nil || len(tools.Tools) != 38 {
+	if err != nil || len(tools.Tools) != 41 {
 		t.Errorf("tools/list: got %v, %v", tools, err)
 	}
 	resources, err := client.ListResources(t.Context(), mcpgotypes.ListResourcesRequest{})

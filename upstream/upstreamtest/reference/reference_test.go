@@ -192,7 +192,7 @@ func TestModernTasks(t *testing.T) {
 
 // Everything listed is JSON, and what is paged is whole.
 func TestLists(t *testing.T) {
-	for version, tools := range map[string]int{upstreamtest.Legacy: 38, upstreamtest.Modern: 38} {
+	for version, tools := range map[string]int{upstreamtest.Legacy: 41, upstreamtest.Modern: 41} {
 		l := open(t, version, everything)
 		for member, list := range map[string]struct {
 			method string

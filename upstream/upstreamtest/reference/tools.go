@@ -98,6 +98,11 @@ var allTools = []*tool{
 		}
 		c.succeed(`"content":[{"type":"text","text":"twice"}]`, "")
 	}},
+	{name: "ask_unknown", further: plain, run: legacyAsking("", func(*call) *question {
+		return &question{method: "vendor/unknown", params: `{"a":1}`}
+	})},
+	{name: "ask_ping", further: plain, run: legacyAsking("", func(*call) *question { return &question{method: "ping"} })},
+	{name: "ask_as_task", further: plain, run: (*call).askAsTask},
 	{name: "consent", further: plain, run: (*call).consent},
 
 	{name: "task_work", further: plain, legacy: `"execution":{"taskSupport":"optional","vendor":1}`, task: "work"},
