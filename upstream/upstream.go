@@ -87,6 +87,7 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 			Text: "the server cannot be used as configured",
 			Hint: "`weir servers` says what is wrong.",
 		}}
+		u.log.Warn().Err(cfg.Broken).Msg("cannot be used as configured")
 	}
 	return u
 }
