@@ -28,8 +28,9 @@ const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-
 //
 //	> TEXT          send TEXT and a line end
 //	>> "TEXT"       send TEXT, a Go string, and nothing more
-//	< TEXT          wait for the message with the same id, or the notification of
-//	                the same method, and compare: "..." stands for any text
+//	< TEXT          wait for the answer with the same id, the request with the same
+//	                id and method, or the notification of the same method, and
+//	                compare: "..." stands for any text
 //	initialize V    shake hands for protocol version V
 //	stderr TEXT     wait until stderr has TEXT in it
 //	file NAME TEXT  wait until the file has TEXT in it
@@ -158,10 +159,16 @@ func (d *dialog) expect(want string) error {
 var (
 	idOf     = regexp.MustCompile(`"id": ?("[^"]*"|-?[0-9]+)`)
 	methodOf = regexp.MustCompile(`"method":"([^"]*)"`)
+	askedBy  = regexp.MustCompile(`^\{"jsonrpc":"2.0","id":([^,]*),"method":"([^"]*)"`)
 )
 
 // awaitLike waits for the message that is to be compared with the pattern.
 func (d *dialog) awaitLike(pattern string) ([]byte, error) {
+	if m := askedBy.FindStringSubmatch(pattern); m != nil {
+		return d.host.take("the request "+m[1], func(got *jsonrpc.Message) bool {
+			return string(got.ID) == m[1] && string(got.Method) == m[2]
+		})
+	}
 	if m := idOf.FindStringSubmatch(pattern); m != nil {
 		return d.host.answer(m[1])
 	}

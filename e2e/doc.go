@@ -7,6 +7,8 @@
 //   - real_test.go does so with the servers and clients of npm/ and of the Go
 //     modules.
 //   - sdkserver_test.go does so with servers made with the Go libraries.
+//   - realhosts_test.go, and the files beside it, are the hosts that people use:
+//     what they write, in which environment they start weir, how they end it.
 //   - leaks_test.go counts what weir holds open.
 //   - imports_test.go holds the packages to their order.
 //

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 )
 
 // places are the folders of one test. The temp folder is empty when the test
-// begins and when it ends, and its name is the mark by which the processes that
-// weir started are known: TMPDIR reaches them all.
+// begins and when it ends. Its name, and that of the home, are the marks by which
+// the processes that weir started are known: TMPDIR and HOME reach them all, or
+// at least one does where a host strips the environment.
 type places struct{ home, temp, cache, config, state string }
 
 func newPlaces(root string) (places, error) {
@@ -59,7 +61,7 @@ func (p places) environment() map[string]string {
 func (p places) nothingLeft() error {
 	var processes []string
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if processes = withEnvironment("TMPDIR=" + p.temp); len(processes) == 0 || time.Now().After(end) {
+		if processes = withEnvironment("TMPDIR="+p.temp, "HOME="+p.home); len(processes) == 0 || time.Now().After(end) {
 			break
 		}
 	}
@@ -77,9 +79,9 @@ func (p places) nothingLeft() error {
 	return errors.Join(errs...)
 }
 
-// withEnvironment lists the processes in whose environment this entry stands.
-// It knows none where there is no /proc.
-func withEnvironment(entry string) []string {
+// withEnvironment lists the processes in whose environment one of these entries
+// stands. It knows none where there is no /proc.
+func withEnvironment(entries ...string) []string {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		panic(err) // the pattern is wrong
@@ -91,13 +93,14 @@ func withEnvironment(entry string) []string {
 			continue // it has ended meanwhile, or is another user's
 		}
 		for variable := range bytes.SplitSeq(environment, []byte{0}) {
-			if string(variable) != entry {
+			if !slices.Contains(entries, string(variable)) {
 				continue
 			}
 			command, err := os.ReadFile(filepath.Join(folder, "cmdline"))
 			if err == nil && filepath.Base(folder) != strconv.Itoa(os.Getpid()) {
 				found = append(found, filepath.Base(folder)+" "+string(bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
 			}
+			break
 		}
 	}
 	return found
