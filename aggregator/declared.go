@@ -8,7 +8,8 @@ import (
 // declared is what a host says it can do: in initialize, or in the _meta of each
 // modern request. It is immutable.
 type declared struct {
-	raw     []byte // the object as servers are told; its own memory
+	raw     []byte // the object as it was declared; its own memory
+	modern  []byte // the same for modern servers: without what only the legacy era has
 	version string // agreed on by initialize; "" before, and of a modern request
 
 	roots         bool
@@ -27,12 +28,16 @@ const (
 // readDeclared reads a host's capabilities, nil for none. Elicitation without a
 // mode is by form (2025-11-25, elicitation).
 func readDeclared(raw []byte) *declared {
-	d := &declared{raw: []byte("{}")}
+	d := &declared{raw: []byte("{}"), modern: []byte("{}")}
 	members, err := jsonrpc.ParseObject(nil, raw)
 	if err != nil {
 		return d
 	}
 	d.raw = append([]byte(nil), raw...)
+	d.modern = d.raw
+	if jsonrpc.Find(members, "tasks") != nil {
+		d.modern = rewritten(members, "tasks", nil)
+	}
 	d.roots = isObject(jsonrpc.Find(members, "roots"))
 	if sampling := jsonrpc.Find(members, "sampling"); isObject(sampling) {
 		d.sampling = true
@@ -77,9 +82,9 @@ func (d *declared) forHandshake(legacy bool) []byte {
 // withTasks is the capabilities with the tasks extension (2026-07-28, tasks
 // extension) among them.
 func (d *declared) withTasks() []byte {
-	members, err := jsonrpc.ParseObject(nil, d.raw)
+	members, err := jsonrpc.ParseObject(nil, d.modern)
 	if err != nil {
-		return d.raw
+		return d.modern
 	}
 	extensions, err := jsonrpc.ParseObject(nil, jsonrpc.Find(members, "extensions"))
 	if err != nil {

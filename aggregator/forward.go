@@ -135,7 +135,7 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	if c.modern {
 		c.first.Resumes = resumes(params)
 	} else {
-		c.first.Capabilities = c.s.declared.Load().raw
+		c.first.Capabilities = c.s.declared.Load().modern
 	}
 	if t.tool != nil {
 		c.first.Definition = t.tool.Item.Raw()

@@ -127,10 +127,11 @@ type hostAnswer struct {
 	failed []byte // the raw error
 }
 
-// ask asks the host and waits for the answer, the bytes of which are the
-// caller's. make makes the raw params, nil for none, for the id of the request.
-// The question is taken back if ctx ends.
-func (s *session) ask(ctx context.Context, method string, params func(id uint64) []byte) (hostAnswer, error) {
+// ask asks the host, and returns what waits for the answer, the bytes of which
+// are the caller's; it is to be called once. params makes the raw params, nil for
+// none, for the id of the request. The question is taken back if the wait's
+// context ends.
+func (s *session) ask(method string, params func(id uint64) []byte) (wait func(context.Context) (hostAnswer, error), err error) {
 	answers := make(chan hostAnswer, 1)
 	ended := make(chan struct{})
 	a := &asked{
@@ -140,16 +141,18 @@ func (s *session) ask(ctx context.Context, method string, params func(id uint64)
 		gone: func() { close(ended) },
 	}
 	if err := s.newAsked(a); err != nil {
-		return hostAnswer{}, err
+		return nil, err
 	}
 	s.sendAsked(nil, a, []byte(method), params(a.id))
-	select {
-	case answer := <-answers:
-		return answer, nil
-	case <-ended:
-		return hostAnswer{}, errHostGone
-	case <-ctx.Done():
-		s.retract(nil, a, nil)
-		return hostAnswer{}, context.Cause(ctx)
-	}
+	return func(ctx context.Context) (hostAnswer, error) {
+		select {
+		case answer := <-answers:
+			return answer, nil
+		case <-ended:
+			return hostAnswer{}, errHostGone
+		case <-ctx.Done():
+			s.retract(nil, a, nil)
+			return hostAnswer{}, context.Cause(ctx)
+		}
+	}, nil
 }

@@ -200,8 +200,11 @@ func namedAsker(asker *server, method string, params []jsonrpc.Member) []jsonrpc
 	if err != nil {
 		return params
 	}
-	return rewrittenMembers(params, "message", jsonrpc.AppendString(nil, "["+asker.Name+"] "+message))
+	return rewrittenMembers(params, "message", jsonrpc.AppendString(nil, attributed(asker, message)))
 }
+
+// attributed is a message to the user with the name of the server that asks.
+func attributed(asker *server, message string) string { return "[" + asker.Name + "] " + message }
 
 // safeURL reports whether an elicitation by URL has one that a host may open.
 func safeURL(method string, params []jsonrpc.Member) bool {

@@ -354,9 +354,7 @@ func TestLegacyHostIsAskedByModernServer(t *testing.T) {
 	bubble(t, "state only", func(t *testing.T) {
 		_, h := one(t, modernAsking(`{"resultType":"input_required","requestState":"s"}`))
 		h.send(legacy.capable()...)
-		h.send(legacy.call("1", "up__ask", `{}`))
-		pass(firstRoundWait)
-		want(t, "result", h.received(), result("1", `"resultType":"complete","content":[{"type":"text","text":"done"}]`))
+		want(t, "result", h.send(legacy.call("1", "up__ask", `{}`)), result("1", `"resultType":"complete","content":[{"type":"text","text":"done"}]`))
 	})
 	for name, reply := range map[string]string{
 		"neither":  `{"resultType":"input_required"}`,
@@ -435,7 +433,7 @@ func TestConsent(t *testing.T) {
 		_, h := one(t, script)
 		h.send(legacy.capable()...)
 		want(t, "error", h.send(legacy.call("1", "up__ask", "{}")),
-			`{"jsonrpc":"2.0","id":1,"error":`+strings.Replace(failed, `"e2"`, `"up:e2"`, 1)+`}`)
+			`{"jsonrpc":"2.0","id":1,"error":`+strings.NewReplacer(`"e2"`, `"up:e2"`, "Connect", "[up] Connect").Replace(failed)+`}`)
 	})
 	bubble(t, "legacy host that cannot", func(t *testing.T) {
 		_, h := one(t, script)

@@ -120,12 +120,17 @@ func namedRequests(edits []jsonrpc.Edit, asker *server, requests []byte) []jsonr
 		if err != nil || method != "elicitation/create" {
 			continue
 		}
-		raw := memberOf(memberOf(r.Value, "params"), "message")
-		message, err := jsonrpc.String(raw)
-		if err != nil {
-			continue
-		}
-		edits = append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, "["+asker.Name+"] "+message)})
+		edits = appendNaming(edits, asker, memberOf(memberOf(r.Value, "params"), "message"))
 	}
 	return edits
+}
+
+// appendNaming appends the edit that puts the asking server's name before a raw
+// message to the user, if it is one.
+func appendNaming(edits []jsonrpc.Edit, asker *server, raw []byte) []jsonrpc.Edit {
+	message, err := jsonrpc.String(raw)
+	if err != nil {
+		return edits
+	}
+	return append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, attributed(asker, message))})
 }

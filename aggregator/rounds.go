@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream"
@@ -22,7 +21,7 @@ const (
 	maxEmptyRounds = 3 // rounds in which it wants to know nothing, but to be asked again
 	maxInputs      = 32
 	roundsTime     = 30 * time.Minute
-	firstRoundWait = time.Second
+	emptyRoundWait = time.Second // before the second of them, twice that before the third
 )
 
 // kept is a request that outlives the line it came in.
@@ -136,7 +135,7 @@ func (c *call) settle(ctx context.Context, a upstream.Answer) (upstream.Answer, 
 			if empty++; empty > maxEmptyRounds {
 				break
 			}
-			if err := pause(ctx, firstRoundWait<<(empty-1)); err != nil {
+			if err := pause(ctx, emptyRoundWait*time.Duration(empty-1)); err != nil {
 				return a, err
 			}
 		}
@@ -217,39 +216,55 @@ func (c *call) askHost(ctx context.Context, requests []inputRequest) ([]byte, er
 	if len(requests) == 0 {
 		return nil, nil
 	}
-	answers := make([]jsonrpc.Member, len(requests))
-	failures := make([]error, len(requests))
-	var asking sync.WaitGroup
+	waits := make([]func(context.Context) (hostAnswer, error), len(requests))
 	for i, r := range requests {
-		asking.Go(func() {
-			var value []byte
-			value, failures[i] = c.askOne(ctx, r)
-			answers[i] = jsonrpc.Member{Name: r.name, Value: value}
-		})
+		var err error
+		if waits[i], err = c.beginAsking(r); err != nil {
+			c.stopAsking(waits[:i])
+			return nil, err
+		}
 	}
-	asking.Wait()
-	for _, err := range failures {
+	answers := make([]jsonrpc.Member, len(requests))
+	for i, r := range requests {
+		answer, err := waits[i](ctx)
+		if err == nil {
+			answers[i].Name = r.name
+			answers[i].Value, err = r.value(answer)
+		}
 		if err != nil {
+			c.stopAsking(waits[i+1:])
 			return nil, err
 		}
 	}
 	return jsonrpc.AppendObject(nil, answers), nil
 }
 
-// askOne returns the host's raw answer. One that it does not give is a
-// cancellation where there is a word for that; else the call ends here.
-func (c *call) askOne(ctx context.Context, r inputRequest) ([]byte, error) {
-	d := c.kept.declared
-	if code, why := d.refusal(r.method, r.params); code != 0 {
+// beginAsking sends one question to the host, unless that has not declared that
+// it can answer it.
+func (c *call) beginAsking(r inputRequest) (wait func(context.Context) (hostAnswer, error), err error) {
+	if code, why := c.kept.declared.refusal(r.method, r.params); code != 0 {
 		return nil, fmt.Errorf("%w: %s", errUndeclared, why)
 	}
 	if !safeURL(r.method, r.params) {
 		return nil, errAsksWrongly
 	}
-	answer, err := c.s.ask(ctx, r.method, func(id uint64) []byte { return c.server.legacyRequest(r, id) })
+	return c.s.ask(r.method, func(id uint64) []byte { return c.server.legacyRequest(r, id) })
+}
+
+// stopAsking takes back the questions that are not waited for any more.
+func (c *call) stopAsking(waits []func(context.Context) (hostAnswer, error)) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, wait := range waits {
+		_, _ = wait(ended) // an answer that has come is of no use either
+	}
+}
+
+// value is a host's answer as a modern server takes it. One that the host does
+// not give is a cancellation where there is a word for that; else the call ends
+// here.
+func (r *inputRequest) value(answer hostAnswer) ([]byte, error) {
 	switch {
-	case err != nil:
-		return nil, err
 	case isObject(answer.result):
 		return answer.result, nil
 	case r.method == "elicitation/create":

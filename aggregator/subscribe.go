@@ -105,7 +105,8 @@ func (a *Aggregator) followAll(ctx context.Context, all []followed) []followed {
 		switch {
 		case !a.follow(f):
 		case f.task:
-			f.server.up.WatchTask(f.name, true)
+			pending++
+			f.server.up.WatchTask(f.name, func(granted bool) { answers <- followAnswer{f, granted} })
 		default:
 			pending++
 			a.tell(f, resourceSubscribe, &agreement{f, answers})
@@ -155,7 +156,7 @@ func (a *Aggregator) unfollowAll(all []followed) {
 		switch {
 		case !a.unfollow(f):
 		case f.task:
-			f.server.up.WatchTask(f.name, false)
+			f.server.up.UnwatchTask(f.name)
 		default:
 			a.tell(f, resourceUnsubscribe, nobody{})
 		}

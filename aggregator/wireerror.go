@@ -225,6 +225,8 @@ func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		edits = c.scopedElicitations(m)
 	case n == codeResourceNotFound && c.modern:
 		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeInvalidParams, 10)}}
+	case n == codeInvalidParams && !c.modern && c.notFound(m):
+		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeResourceNotFound, 10)}}
 	case n == codeInvalidParams, n == codeMethodNotFound:
 		// It may be something that the server has dropped without a word.
 		c.server.doubted(c.op.kind)
@@ -232,14 +234,24 @@ func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	c.pass(b, m, m.Error, edits)
 }
 
-// scopedElicitations makes the ids in an error -32042 weir's own.
+// notFound reports whether an error says that the resource is not there: a modern
+// server names its URI then (2026-07-28, resources).
+func (c *call) notFound(m *jsonrpc.Message) bool {
+	uri, err := jsonrpc.String(memberOf(jsonrpc.Find(m.Fields, "data"), "uri"))
+	return c.op == resourceRead && err == nil && uri == c.name
+}
+
+// scopedElicitations makes the ids in an error -32042 weir's own, and names the
+// server that asks.
 func (c *call) scopedElicitations(m *jsonrpc.Message) (edits []jsonrpc.Edit) {
 	for _, e := range elicitations(m) {
 		raw := memberOf(e, "elicitationId")
 		if id, err := jsonrpc.String(raw); err == nil {
 			edits = append(edits, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, scopedID(c.server, id))})
 		}
+		edits = appendNaming(edits, c.server, memberOf(e, "message"))
 	}
+	inOrder(edits)
 	return edits
 }
 

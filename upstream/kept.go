@@ -21,7 +21,7 @@ const (
 type kept struct {
 	level     string
 	resources map[string]*subscription // by URI
-	tasks     map[string]struct{}      // ids
+	tasks     map[string]func(bool)      // by id: who is to be told whether it is granted; nil if told
 }
 
 // needsConnection reports whether the server is to tell something by itself, so
@@ -173,27 +173,26 @@ func (u *Upstream) Notify(method string, params []byte) {
 }
 
 // WatchTask asks a modern server to tell the state of a task by
-// notifications/tasks, or to stop that (2026-07-28, tasks extension). It holds
-// over all connections and sees to it that there is one, until it is stopped.
-func (u *Upstream) WatchTask(id string, watch bool) {
-	if watch && !u.watchTask(id) {
+// notifications/tasks (2026-07-28, tasks extension). It holds over all
+// connections and sees to it that there is one, until UnwatchTask. told is called
+// once, when the server has said whether it will; not if it never says so.
+func (u *Upstream) WatchTask(id string, told func(granted bool)) {
+	if !u.watchTask(id, told) {
 		u.log.Warn().Msg("task is not watched: its id is too long, or too many are")
-	}
-	if !watch {
-		u.unwatchTask(id)
+		told(false)
 	}
 }
 
-func (u *Upstream) watchTask(id string) bool {
+func (u *Upstream) watchTask(id string, told func(bool)) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.kept.tasks) >= maxTasks || len(id) > maxTaskID {
 		return false
 	}
 	if u.kept.tasks == nil {
-		u.kept.tasks = make(map[string]struct{})
+		u.kept.tasks = make(map[string]func(bool))
 	}
-	u.kept.tasks[id] = struct{}{}
+	u.kept.tasks[id] = told
 	u.refilter()
 	if u.conn == nil && u.want() != nil {
 		poke(u.demand) // the supervisor tries when it may
@@ -201,11 +200,30 @@ func (u *Upstream) watchTask(id string) bool {
 	return true
 }
 
-func (u *Upstream) unwatchTask(id string) {
+// UnwatchTask ends WatchTask.
+func (u *Upstream) UnwatchTask(id string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.kept.tasks, id)
 	u.refilter()
+}
+
+// tellWatchers tells who watches the tasks that were asked for, and has not been
+// told yet, whether they are granted. Both are sorted.
+func (u *Upstream) tellWatchers(asked, granted []string) {
+	var tell []func()
+	u.mu.Lock()
+	for _, id := range asked {
+		if told := u.kept.tasks[id]; told != nil {
+			u.kept.tasks[id] = nil
+			_, ok := slices.BinarySearch(granted, id)
+			tell = append(tell, func() { told(ok) })
+		}
+	}
+	u.mu.Unlock()
+	for _, f := range tell {
+		f()
+	}
 }
 
 // refilter makes the subscription of the present connection follow what is

@@ -160,6 +160,7 @@ func (l *listening) settle() {
 		return
 	}
 	granted := l.c.grantedOn(l.current).resources
+	l.c.u.tellWatchers(l.current.asked.tasks, l.c.grantedOn(l.current).tasks)
 	for uri, calls := range l.c.u.waitingFor(l.current.asked.resources) {
 		_, ok := slices.BinarySearch(granted, uri)
 		for _, call := range calls {
@@ -227,6 +228,7 @@ func (l *listening) refuse(s *stream, reply *ReplyError) {
 	switch {
 	case len(s.asked.tasks) > 0:
 		l.refused.tasks = s.asked.tasks
+		l.c.u.tellWatchers(s.asked.tasks, nil)
 	case l.c.refuseSubscriptions(s.asked.resources, reply.Raw):
 	case len(s.asked.resources) > 0:
 		l.refused.resources = s.asked.resources

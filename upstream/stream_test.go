@@ -19,7 +19,7 @@ func TestRefusedParts(t *testing.T) {
 			nth(3, listenMethod, no), nth(4, listenMethod, step{Default: true}),
 			nth(5, listenMethod, no), nth(6, listenMethod, no), nth(7, listenMethod, no))
 		u.subscribes(t, subscribeMethod, "a")
-		u.WatchTask("t", true)
+		u.WatchTask("t", func(bool) {})
 		const a = lists + `,"resourceSubscriptions":["a"]`
 		wantFilters(t, server, lists, a, a+`,"taskIds":["t"]`) // and the second goes on
 		<-time.After(time.Minute)
@@ -69,7 +69,7 @@ func TestUntold(t *testing.T) {
 					nth(6, listenMethod, step{Await: "never"}))
 				u.subscribes(t, subscribeMethod, "file:///a")
 				u.subscribes(t, subscribeMethod, "file:///given-up")
-				u.WatchTask("t", true)
+				u.WatchTask("t", func(bool) {})
 				synctest.Wait()
 				u.subscribes(t, subscribeMethod, "file:///not-granted")
 				if n := len(filters(t, server)); n != 6 {
@@ -117,11 +117,11 @@ func TestWatchTask(t *testing.T) {
 	t.Run("follows", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u, server := openSubscribed(t)
-			u.WatchTask("t1", true)
+			u.WatchTask("t1", func(bool) {})
 			synctest.Wait()
-			u.WatchTask("t1", true)
-			u.WatchTask("t1", false)
-			u.WatchTask("t1", false)
+			u.WatchTask("t1", func(bool) {})
+			u.UnwatchTask("t1")
+			u.UnwatchTask("t1")
 			wantFilters(t, server, lists, tasks+`["t1"]`, lists)
 			if got := params(server, listenMethod)[1]; !strings.Contains(got, `"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}`) {
 				t.Errorf("the extension is not declared: %s", got)
@@ -134,7 +134,7 @@ func TestWatchTask(t *testing.T) {
 				Versions: []string{modernVersion}, Capabilities: raw(allModern), Tools: tools("die"),
 				Rules: []rule{on("tools/call die", step{Exit: true})},
 			}, modernHost)
-			u.WatchTask("t1", true)
+			u.WatchTask("t1", func(bool) {})
 			wantFilters(t, server, tasks+`["t1"]`)
 			<-time.After(time.Minute)
 			u.call(t, "die", "")
@@ -152,7 +152,7 @@ func TestWatchTask(t *testing.T) {
 			if st := u.Status(); st.State != Backoff {
 				t.Fatalf("got state %q, want backoff", st.State)
 			}
-			u.WatchTask("t1", true)
+			u.WatchTask("t1", func(bool) {})
 			wantFilters(t, server)
 			<-time.After(2 * time.Second)
 			wantFilters(t, server, tasks+`["t1"]`)
@@ -162,16 +162,16 @@ func TestWatchTask(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u, server := openScript(t, script{Versions: []string{modernVersion}}, modernHost)
 			u.mustCall(t, "echo")
-			u.WatchTask("t1", true)
+			u.WatchTask("t1", func(bool) {})
 			wantFilters(t, server, `"toolsListChanged":true`)
 		})
 	})
 	t.Run("bounded", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			u, _ := openSubscribed(t)
-			u.WatchTask(strings.Repeat("x", maxTaskID+1), true)
+			u.WatchTask(strings.Repeat("x", maxTaskID+1), func(bool) {})
 			for i := range maxTasks + 10 {
-				u.WatchTask(fmt.Sprint(i), true)
+				u.WatchTask(fmt.Sprint(i), func(bool) {})
 			}
 			if n := len(u.kept.tasks); n != maxTasks {
 				t.Errorf("%d are watched, want %d", n, maxTasks)
