@@ -74,7 +74,12 @@ func allLegs() []leg {
 // direct is a host on a server that speaks the host's revision and no other.
 func direct(t *testing.T, version, capabilities string) *session {
 	t.Helper()
-	conn := reference.New(upstreamtest.Script{Versions: []string{version}}).Pipe()
+	return directly(t, version, capabilities, reference.New(upstreamtest.Script{Versions: []string{version}}))
+}
+
+func directly(t *testing.T, version, capabilities string, server *upstreamtest.Server) *session {
+	t.Helper()
+	conn := server.Pipe()
 	return openStream(t, version, capabilities, conn, conn)
 }
 
@@ -100,7 +105,7 @@ func openStream(t *testing.T, version, capabilities string, out io.WriteCloser, 
 func (l leg) open(t *testing.T, capabilities string) *session {
 	t.Helper()
 	if l.transport == "memory" {
-		return l.openMemory(t, capabilities)
+		return inMemory(t, l.host, capabilities, reference.New(l.script()))
 	}
 	p := testPlaces(t)
 	h, err := startHost(p.weir(t, "policy: {default: execute}\nservers: {"+serverName+": "+l.serve(t, p)+"}\n"))
@@ -154,11 +159,10 @@ func web(t *testing.T, handler http.Handler) (url string) {
 // referenceMain is the command "reference": the server as a child.
 func referenceMain() { os.Exit(reference.Main(os.Args[1])) }
 
-// openMemory is weir in the process of the test.
-func (l leg) openMemory(t *testing.T, capabilities string) *session {
+// inMemory is a host on weir in the process of the test, before this server.
+func inMemory(t *testing.T, host, capabilities string, server *upstreamtest.Server) *session {
 	t.Helper()
 	store, _ := catalog.OpenStore(t.Context(), "") // good without a folder
-	server := reference.New(l.script())
 	a := aggregator.New(aggregator.Config{
 		Policy: policy.AllowAll(), Store: store, Version: "test", Log: zerolog.Nop(),
 		Dialers: map[string]upstream.Dialer{"memory": memoryDialer(server)},
@@ -179,7 +183,7 @@ func (l leg) openMemory(t *testing.T, capabilities string) *session {
 			t.Error(err)
 		}
 	})
-	return openStream(t, l.host, capabilities, hostOut, hostIn)
+	return openStream(t, host, capabilities, hostOut, hostIn)
 }
 
 func memoryDialer(server *upstreamtest.Server) upstream.Dialer {
