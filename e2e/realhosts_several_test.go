@@ -23,7 +23,7 @@ import (
 
 const (
 	probe = `{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{` + claudeMeta + `}}}`
-	greet = `{"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"claude-ai","version":"0.1.0"}},"jsonrpc":"2.0","id":0}` +
+	desktopGreeting = `{"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"claude-ai","version":"0.1.0"}},"jsonrpc":"2.0","id":0}` +
 		"\n" + `{"method":"notifications/initialized","jsonrpc":"2.0"}`
 	listTools = `{"method":"tools/list","params":{},"jsonrpc":"2.0","id":1}`
 	callEcho  = `{"method":"tools/call","params":{"name":"files__echo","arguments":{}},"jsonrpc":"2.0","id":2}`
@@ -91,7 +91,7 @@ func TestProbeBeside(t *testing.T) {
 	desktop := &realHost{environ: all}
 	user := desktop.configure(t, p)
 	first := desktop.start(t, p, user)
-	wantTools(t, first.say(t, greet, listTools))
+	wantTools(t, first.say(t, desktopGreeting, listTools))
 	first.say(t, callEcho)
 	before := handshakes(t, p)
 
@@ -144,7 +144,7 @@ func TestManyAtOnce(t *testing.T) {
 	var all []*host
 	for range 6 {
 		weir := windows.start(t, p, user)
-		if err := weir.send(greet + "\n" + listTools); err != nil {
+		if err := weir.send(desktopGreeting + "\n" + listTools); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, weir)
@@ -164,7 +164,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	next := windows.start(t, p, user)
 	before := handshakes(t, p)
-	wantTools(t, next.say(t, greet, listTools))
+	wantTools(t, next.say(t, desktopGreeting, listTools))
 	if diff := cmp.Diff(before, handshakes(t, p)); diff != "" {
 		t.Errorf("the list was stored, but the server was asked:\n%s", diff)
 	}
@@ -190,7 +190,7 @@ func TestHostIsKilled(t *testing.T) {
 	user := dying.configure(t, p)
 	p.write(t, "start-deaf", stubborn)
 	log := filepath.Join(p.home, "files.log")
-	p.write(t, "dialog", "> "+strings.ReplaceAll(greet, "\n", "\n> ")+"\n"+strings.ReplaceAll(dying.lastCalls(), "$LOG", log)+"file never.txt x\n")
+	p.write(t, "dialog", "> "+strings.ReplaceAll(desktopGreeting, "\n", "\n> ")+"\n"+strings.ReplaceAll(dying.lastCalls(), "$LOG", log)+"file never.txt x\n")
 	cmd := exec.Command("host", filepath.Join(p.home, "dialog"), "weir")
 	for name, value := range user {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -239,7 +239,7 @@ func TestKeysElsewhere(t *testing.T) {
 	}
 	user := map[string]string{"HOME": p.home, "PATH": os.Getenv("PATH"), "LANG": "C.UTF-8", "TERM": "xterm", "GORACE": "atexit_sleep_ms=0", "GITHUB_TOKEN": "secret"}
 	weir := (&realHost{environ: entered}).start(t, p, user)
-	got := weir.say(t, greet, listTools).Raw
+	got := weir.say(t, desktopGreeting, listTools).Raw
 	for name, want := range map[string]bool{"filed": true, "entered": true, "lost": false} {
 		if bytes.Contains(got, []byte(`{"name":"`+name+`__ok"}`)) != want {
 			t.Errorf("tools of %q: want %v, got %s", name, want, got)

@@ -193,15 +193,4 @@ const modernFacts = ` [resultType="complete" serverInfo]`
 type pendingRow struct{ row, pairs, feature string }
 
 // pending is what is still to do.
-var pending = []pendingRow{
-	{"log", "LL", "a level that is set before it is said to be"},
-	{"log for a request", "ML", "a level that is set before the call"},
-	{"resources/updated", "ML MM", "a stream that is acknowledged when the server has done so"},
-	{"two streams", "ML MM", "a stream that is acknowledged when the server has done so"},
-	{"a modern task tells of itself", "MM", "a stream that is acknowledged when the server has done so"},
-	{"what is not honoured", "ML MM", "what the server does not honour is not acknowledged"},
-	{"resource not found", "LM", "the legacy error for a resource that is not there"},
-	{"capabilities", "LM", "no tasks of the legacy era are declared to modern servers"},
-	{"consent first", "LL", "the asking server is named in error -32042"},
-	{"progress on a question", "LL", "progress before the answer over HTTP"},
-}
+var pending = []pendingRow{}
