@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	probe = `{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{` + claudeMeta + `}}}`
+	probe           = `{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{` + claudeMeta + `}}}`
 	desktopGreeting = `{"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"claude-ai","version":"0.1.0"}},"jsonrpc":"2.0","id":0}` +
 		"\n" + `{"method":"notifications/initialized","jsonrpc":"2.0"}`
 	listTools = `{"method":"tools/list","params":{},"jsonrpc":"2.0","id":1}`
