@@ -137,11 +137,10 @@ func (d *declared) elicitationRefusal(params []jsonrpc.Member) (code int, messag
 
 // memberOf is a member of a raw object; nil where there is none.
 func memberOf(object []byte, key string) []byte {
-	var room [16]jsonrpc.Member
-	members, err := jsonrpc.ParseObject(room[:0], object)
-	if err != nil {
+	if !isObject(object) {
 		return nil
 	}
+	members, _ := jsonrpc.ParseObject(nil, object) // what does not parse has none
 	return jsonrpc.Find(members, key)
 }
 
