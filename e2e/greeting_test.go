@@ -35,7 +35,7 @@ func TestGreeting(t *testing.T) {
 			p := testPlaces(t)
 			config := "policy: {default: execute}\nservers: {" + serverName + ": " + l.serve(t, p) + "}\n"
 			t.Run("first start", func(t *testing.T) { openSession(t, test.host, p.weir(t, config)).tools(t) })
-			m := greet(t, test.host, p.weir(t, config))
+			m := greeting(t, test.host, p.weir(t, config))
 			if diff := cmp.Diff(test.want, string(jsonrpc.Find(m.Fields, "capabilities"))); diff != "" {
 				t.Errorf("capabilities (-want +got):\n%s", diff)
 			}
@@ -50,8 +50,8 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// greet returns what the server says of itself, first thing.
-func greet(t *testing.T, version string, cmd *exec.Cmd) *jsonrpc.Message {
+// greeting is what the server says of itself, first thing.
+func greeting(t *testing.T, version string, cmd *exec.Cmd) *jsonrpc.Message {
 	t.Helper()
 	h, err := startHost(cmd)
 	if err != nil {
