@@ -85,6 +85,7 @@ type Aggregator struct {
 	sessions  map[*session]struct{}
 	questions map[*upstream.Question]func(b *jsonrpc.Batch, reason []byte) // by which each is withdrawn
 	followers map[followed]int                                             // how many are interested
+	farewells map[followed]*farewell
 	closed    bool
 }
 
@@ -114,6 +115,7 @@ func New(cfg Config) *Aggregator {
 		sessions:  make(map[*session]struct{}),
 		questions: make(map[*upstream.Question]func(*jsonrpc.Batch, []byte)),
 		followers: make(map[followed]int),
+		farewells: make(map[followed]*farewell),
 	}
 	a.serverInfo = jsonrpc.AppendObject(nil, []jsonrpc.Member{
 		jsonrpc.NewMember("name", []byte(`"weir"`)),

@@ -21,7 +21,7 @@ const (
 type kept struct {
 	level     string
 	resources map[string]*subscription // by URI
-	tasks     map[string]func(bool)      // by id: who is to be told whether it is granted; nil if told
+	tasks     map[string]func(bool)    // by id: who is to be told whether it is granted; nil if told
 }
 
 // needsConnection reports whether the server is to tell something by itself, so

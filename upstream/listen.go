@@ -23,6 +23,7 @@ type listening struct {
 	c       *connection
 	current *stream // tells; nil if none does
 	next    *stream // takes the place of current once it tells; nil for none
+	old     *stream // whose place was taken; nil for none
 
 	refused  filter // those parts of a filter that the server will not have
 	refusal  []byte // the error it gave last, raw
@@ -31,6 +32,7 @@ type listening struct {
 
 	pause <-chan time.Time // ends when there may be another try; nil for at once
 	due   <-chan time.Time // fires when the stream that was opened last tells, acknowledged or not
+	over  <-chan time.Time // fires when old is of no more use
 }
 
 // listen follows what is wanted until the connection is lost or ctx ends. What
@@ -56,6 +58,8 @@ func (c *connection) listen(ctx context.Context) {
 			l.opened()
 		case <-l.due:
 			l.opened()
+		case <-l.over:
+			l.closeOld()
 		case <-ended(l.next):
 			l.nextEnded()
 		case <-ended(l.current):
@@ -138,8 +142,7 @@ func (l *listening) leaveOut(want *filter) {
 func (l *listening) opened() {
 	l.due = nil
 	if l.next != nil {
-		l.c.closeStream(l.current)
-		l.current, l.next = l.next, nil
+		l.replace()
 	}
 	if !l.gap {
 		return
@@ -151,6 +154,32 @@ func (l *listening) opened() {
 			l.c.u.announce(kind)
 		}
 	}
+}
+
+// overlapTime is how long a stream goes on beside the one that has taken its
+// place, where what it has told already may still be on its way.
+const overlapTime = time.Second
+
+// replace makes the next stream the present one.
+func (l *listening) replace() {
+	l.closeOld()
+	l.old, l.current, l.next = l.current, l.next, nil
+	if l.c.tellsInOrder(l.current) {
+		l.closeOld()
+		return
+	}
+	l.over = time.After(overlapTime)
+}
+
+func (l *listening) closeOld() {
+	l.c.closeStream(l.old)
+	l.old, l.over = nil, nil
+}
+
+func (c *connection) tellsInOrder(s *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.inOrder
 }
 
 // settle answers the calls that asked for what the present stream tells, or was
@@ -254,7 +283,7 @@ func declined(err error) bool {
 // stop leaves the streams to the end of the connection. Calls that wait for a
 // subscription go to the next one.
 func (l *listening) stop() {
-	for _, s := range []*stream{l.current, l.next} {
+	for _, s := range []*stream{l.old, l.current, l.next} {
 		if s != nil {
 			l.c.removeStream(s)
 			l.c.forget(s.waiter)

@@ -18,6 +18,11 @@ type stream struct {
 	// Guarded by the connection's mu.
 	granted      filter // what is told on it; until it is acknowledged, all that was asked for
 	acknowledged bool
+	inOrder      bool // what was told before the acknowledgement came before it, on whatever stream
+
+	// ahead is, of each thing that this stream and the one it takes the place of
+	// both tell, how often more the other has told it since the acknowledgement.
+	ahead map[string]int
 }
 
 // openStream sends the request.
@@ -68,7 +73,7 @@ func (c *connection) acknowledge(m *jsonrpc.Message, origin uint64) {
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
 		if s.is(id) && !s.acknowledged {
-			s.acknowledged = true
+			s.acknowledged, s.inOrder, s.ahead = true, origin == 0, make(map[string]int)
 			s.granted = s.granted.granted(jsonrpc.Find(m.Fields, "notifications"))
 			close(s.acked)
 		}
@@ -88,12 +93,52 @@ func (c *connection) isTold(m *jsonrpc.Message, origin uint64) bool {
 	id, known := subscriptionOf(m, origin)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.streams {
+	for i, s := range c.streams {
 		if (!known || s.is(id)) && s.granted.tells(m) {
-			return true
+			return !known || c.isNews(i, m)
 		}
 	}
 	return false
+}
+
+// isNews reports whether a notification on stream i is not one that another
+// stream has told or will tell: where one takes the place of another, both tell
+// the same for a while. Where each goes its own way, what comes first counts. The
+// caller holds c.mu.
+func (c *connection) isNews(i int, m *jsonrpc.Message) bool {
+	key := eventKey(m)
+	if key == "" {
+		return true // of a list: it is asked for once, however often it changes
+	}
+	for _, later := range c.streams[i+1:] {
+		switch {
+		case !later.acknowledged || !later.granted.tells(m):
+		case later.inOrder:
+			return false
+		default:
+			later.ahead[key]++
+			return later.ahead[key] > 0
+		}
+	}
+	s := c.streams[i]
+	for _, earlier := range c.streams[:i] {
+		if s.acknowledged && !s.inOrder && earlier.granted.tells(m) {
+			s.ahead[key]--
+			return s.ahead[key] < 0
+		}
+	}
+	return true
+}
+
+// eventKey is what a notification tells of; "" for a list.
+func eventKey(m *jsonrpc.Message) string {
+	switch string(m.Method) {
+	case updatedMethod:
+		return "uri " + memberText(m, "uri")
+	case taskMethod:
+		return "task " + memberText(m, "taskId")
+	}
+	return ""
 }
 
 // is reports whether the stream is the one of this request. The caller holds
