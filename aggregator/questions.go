@@ -34,8 +34,8 @@ func (a *Aggregator) question(b *jsonrpc.Batch, q *upstream.Question) {
 // modern one cannot be: it has told no roots then.
 func (a *Aggregator) unrelated(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 	for _, s := range a.sessionList() {
-		if s.ready() {
-			s.relay(b, asker, q)
+		if s.declared.Load().version != "" {
+			s.relaySoon(b, asker, q)
 			return
 		}
 	}
@@ -168,6 +168,38 @@ func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 	}
 	s.a.rememberQuestion(q, func(b *jsonrpc.Batch, reason []byte) { s.retract(b, a, reason) })
 	s.sendAsked(b, a, q.Message.Method, s.a.relayed(asker, q.Message, a.id))
+}
+
+// relaySoon is relay for a host that may not be ready for questions yet: then it
+// gets them when it is.
+func (s *session) relaySoon(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
+	s.mu.Lock()
+	waits := !s.pushed && s.asking != nil && len(s.early) < maxAsked
+	if waits {
+		s.early = append(s.early, earlyQuestion{asker, q})
+	}
+	s.mu.Unlock()
+	if !waits {
+		s.relay(b, asker, q)
+	}
+}
+
+// earlyQuestion is one that has come before the host was ready.
+type earlyQuestion struct {
+	asker *server
+	q     *upstream.Question
+}
+
+// relayEarly asks the host what has waited for it to be ready. What was withdrawn
+// in the meantime its server takes no notice of.
+func (s *session) relayEarly() {
+	s.mu.Lock()
+	early := s.early
+	s.early = nil
+	s.mu.Unlock()
+	for _, e := range early {
+		s.relay(&s.batch, e.asker, e.q)
+	}
 }
 
 // relayed is the params of a server's question as a legacy host gets them.

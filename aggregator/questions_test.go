@@ -445,6 +445,34 @@ func TestConsent(t *testing.T) {
 	})
 }
 
+// TestEarlyQuestion: what a server asks before any call waits until a legacy host
+// is ready; a modern one has told no roots.
+func TestEarlyQuestion(t *testing.T) {
+	script := asking("", "{}")
+	script.Rules = []upstreamtest.Rule{{On: "notifications/initialized", Do: []upstreamtest.Step{
+		{Default: true}, {Send: raw(`{"jsonrpc":"2.0","id":1,"method":"roots/list"}`)},
+	}}}
+	bubble(t, "legacy host", func(t *testing.T) {
+		server, h := one(t, script)
+		open := legacy.capable()
+		h.send(open[0])
+		if n := len(server.Received("notifications/initialized")); n != 1 {
+			t.Fatalf("server was initialized %d times", n)
+		}
+		got := h.send(open[1])
+		if len(got) == 0 || got[0] != `{"jsonrpc":"2.0","id":1,"method":"roots/list"}` {
+			t.Fatalf("got %q, want the question", got)
+		}
+		h.send(`{"jsonrpc":"2.0","id":1,"result":{"roots":[{"uri":"file:///w"}]}}`)
+		want(t, "server", answersTo(server), `{"jsonrpc":"2.0","id":1,"result":{"roots":[{"uri":"file:///w"}]}}`)
+	})
+	bubble(t, "modern host", func(t *testing.T) {
+		server, h := one(t, script)
+		h.send(modern.capable()...)
+		want(t, "server", answersTo(server), `{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}`)
+	})
+}
+
 // TestAnswersToNothing: what a host answers unasked, or twice, changes nothing.
 func TestAnswersToNothing(t *testing.T) {
 	synctestBubble := func(t *testing.T) {

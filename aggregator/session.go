@@ -40,6 +40,7 @@ type session struct {
 	putBy     int               // bytes of their results
 	asking    map[uint64]*asked // questions to a legacy host; nil after the end
 	lastAsked uint64
+	early     []earlyQuestion    // that wait for the host to be ready
 	hostTasks map[string]*server // whose tasks the host works on
 	level     logLevel           // that a legacy host has set
 	following map[followed]bool  // what a legacy host has subscribed to
@@ -190,6 +191,7 @@ func (s *session) notification(m *jsonrpc.Message) {
 		s.mu.Lock()
 		s.pushed = s.declared.Load().version != ""
 		s.mu.Unlock()
+		s.relayEarly()
 		s.a.pushes.soon() // the host may have asked for the list already
 	case "notifications/progress":
 		s.hostProgress(m)
@@ -246,7 +248,7 @@ const drainTime = 200 * time.Millisecond
 func (s *session) giveUp() {
 	s.mu.Lock()
 	calls := slices.AppendSeq(slices.Collect(maps.Values(s.calls)), maps.Values(s.parked))
-	asking := s.asking
+	asking, early := s.asking, s.early
 	follows := slices.Collect(maps.Keys(s.following))
 	for _, l := range s.listeners {
 		follows = append(follows, l.follows...)
@@ -260,6 +262,9 @@ func (s *session) giveUp() {
 	}
 	for _, a := range asking {
 		a.gone()
+	}
+	for _, e := range early {
+		e.q.Refuse(nil, codeInternal, errHostGone.Error())
 	}
 	s.out.CloseWithin(drainTime)
 }
