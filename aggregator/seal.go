@@ -69,7 +69,7 @@ func (s *sealer) state(h handle, expiry time.Time, d digest) string {
 // open reads a state. It reports false if that is not weir's own, was changed,
 // or is too old.
 func (s *sealer) open(state string, now time.Time) (h handle, d digest, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(state, stateMark))
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(state, stateMark))
 	if err != nil || len(raw) != stateSize {
 		return h, d, false
 	}
@@ -126,7 +126,7 @@ func (t *taskSealer) seal(server, id string) string {
 
 // open reads an id. It reports false if seal has not made it.
 func (t *taskSealer) open(sealed string) (server, id string, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) < t.aead.NonceSize() {
 		return "", "", false
 	}
