@@ -157,6 +157,10 @@ func TestResolve(t *testing.T) {
 		{3, "hub__search"},
 		{0, "github__me"},
 		{1, "stat"},
+		{1, "gateway__inner__deep"},
+		{2, "inner__deep"},
+		{2, "gateway__only"},
+		{2, "gateway__read_file"},
 	}
 	table := Assign(Rules{}, servers, items)
 	all := func(int) bool { return true }
@@ -196,6 +200,13 @@ func TestResolve(t *testing.T) {
 		{"", all, -1},
 		{"gh__", all, -1},
 		{"SEARCH", but(0), -1},
+		{"only", all, 11},
+		{"only", but(11), -1},
+		{"deep", all, -1},
+		{"deep", but(9), 10},
+		{"inner__deep", all, 10},
+		{"inner__deep", but(10), -1},
+		{"nly", all, -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := table.Resolve(tt.name, tt.permitted)

@@ -6,7 +6,8 @@ import "strings"
 // item with this exposed name; else the one of the server that the name begins
 // with, by name, prefix or alias (SERVER, separator, TOOL) or as other gateways
 // write it (mcp_SERVER__TOOL), where TOOL is the original or what follows the
-// prefix in the exposed name; else the one with this original name.
+// prefix in the exposed name; else the one with this original name; else the one
+// whose original name ends so behind a separator, as a gateway's does.
 //
 // But for the exposed name, exactly one such item must be permitted; permitted
 // takes its index. The caller still has to judge what it gets.
@@ -17,7 +18,10 @@ func (t *Table) Resolve(name string, permitted func(item int) bool) (item int, o
 	if named := t.underServer(name); len(named) > 0 {
 		return only(named, permitted)
 	}
-	return only(t.original(name), permitted)
+	if found := t.original(func(original string) bool { return original == name }); len(found) > 0 || name == "" {
+		return only(found, permitted)
+	}
+	return only(t.original(func(original string) bool { return strings.HasSuffix(original, DefaultSeparator+name) }), permitted)
 }
 
 // underServer returns the items that a name with a server in it can mean.
@@ -47,10 +51,10 @@ func (t *Table) appendNamed(to []int, server int, tool string) []int {
 	return to
 }
 
-// original returns the items with an original name.
-func (t *Table) original(name string) (found []int) {
+// original returns the items with such an original name.
+func (t *Table) original(such func(string) bool) (found []int) {
 	for i, item := range t.items {
-		if item.Original == name && t.Names[i] != "" {
+		if t.Names[i] != "" && such(item.Original) {
 			found = append(found, i)
 		}
 	}
