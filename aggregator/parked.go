@@ -290,18 +290,22 @@ func keptAnswer(a upstream.Answer) upstream.Answer {
 }
 
 // resume takes a request that goes on with a parked call. It reports false if
-// the request names none of weir's.
+// the request names none of weir's: then it is for its server to know, which may
+// be a weir as well. A server with a handshake never gets what nobody knows.
 func (s *session) resume(r *request, op *operation) bool {
 	if !op.asks || !r.modern {
 		return false
 	}
 	state, err := jsonrpc.String(jsonrpc.Find(r.params, "requestState"))
-	if err != nil || !isState(state) {
+	if err != nil {
 		return false
 	}
-	h, digest, ok := s.a.seal.open(state, time.Now())
+	h, expiry, digest, own := s.a.seal.open(state)
+	if !own {
+		return false
+	}
 	var c *call
-	if ok {
+	if time.Now().Before(expiry) {
 		c = s.unpark(r, h, op, digest)
 	}
 	if c == nil {

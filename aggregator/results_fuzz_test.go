@@ -3,7 +3,6 @@ package aggregator
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -57,7 +56,7 @@ func FuzzSeals(f *testing.F) {
 	f.Add("weir1.AAAA")
 	f.Add(tasks.seal("up", "t"))
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, _, ok := states.open(text, time.Unix(0, 0)); ok {
+		if _, _, _, ok := states.open(text); ok {
 			t.Errorf("%q opens as a state", text)
 		}
 		if server, id, ok := tasks.open(text); ok && tasks.seal(server, id) != text {

@@ -40,13 +40,11 @@ func (op *operation) digest(params []jsonrpc.Member) (d digest) {
 	return d
 }
 
-// stateMark begins every requestState that weir makes: others are servers'.
+// stateMark begins every requestState that a weir makes: others are servers'.
 const stateMark = "weir1."
 
 // stateSize is that of a sealed state: handle, expiry, digest, seal.
 const stateSize = len(handle{}) + 8 + len(digest{}) + sha256.Size
-
-func isState(text string) bool { return strings.HasPrefix(text, stateMark) }
 
 // A sealer vouches for what hosts keep for weir. Its key lives as long as the
 // process: the calls behind its states do not live longer.
@@ -66,21 +64,25 @@ func (s *sealer) state(h handle, expiry time.Time, d digest) string {
 	return stateMark + base64.RawURLEncoding.EncodeToString(append(out, s.mac(out)...))
 }
 
-// open reads a state. It reports false if that is not weir's own, was changed,
-// or is too old.
-func (s *sealer) open(state string, now time.Time) (h handle, d digest, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(state, stateMark))
+// open reads a state. It reports false if this sealer has not made it: it is a
+// server's, or that of a weir behind this one, or was changed.
+func (s *sealer) open(state string) (h handle, expiry time.Time, d digest, ok bool) {
+	sealed, marked := strings.CutPrefix(state, stateMark)
+	if !marked {
+		return h, expiry, d, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) != stateSize {
-		return h, d, false
+		return h, expiry, d, false
 	}
 	text, mac := raw[:stateSize-sha256.Size], raw[stateSize-sha256.Size:]
 	if !hmac.Equal(mac, s.mac(text)) {
-		return h, d, false
+		return h, expiry, d, false
 	}
 	text = text[copy(h[:], text):]
-	expiry := time.UnixMilli(int64(binary.BigEndian.Uint64(text)))
+	expiry = time.UnixMilli(int64(binary.BigEndian.Uint64(text)))
 	copy(d[:], text[8:])
-	return h, d, now.Before(expiry)
+	return h, expiry, d, true
 }
 
 func (s *sealer) mac(text []byte) []byte {

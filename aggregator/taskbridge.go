@@ -14,9 +14,10 @@ import (
 // This file waits for the end of tasks that the host's era has no word for.
 
 // pollsTask reports whether the server makes a task of this call and the host
-// has no word for that: weir asks for the task then, and gives its result.
+// has no word for that: weir asks for the task then, and gives its result. Of a
+// modern server none can be asked for.
 func (c *call) pollsTask(t target, params []jsonrpc.Member) bool {
-	if t.tool == nil || !c.modern && c.s.declared.Load().version == upstream.LatestLegacy || jsonrpc.Find(params, "task") != nil {
+	if t.tool == nil || t.server.speaks(true) || !c.modern && c.s.declared.Load().version == upstream.LatestLegacy || jsonrpc.Find(params, "task") != nil {
 		return false
 	}
 	return requiresTask(t.tool)

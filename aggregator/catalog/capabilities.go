@@ -147,6 +147,7 @@ func (s *Snapshot) Claims(permitted func(server string) bool) Claims {
 		}
 		if from.Lists == nil || !from.Lists.Known() {
 			c.Tools, c.Prompts, c.Resources, c.Subscribe, c.Completions, c.Logging = true, true, true, true, true, true
+			c.tasks, c.modernTasks = tasksOffer{list: true, cancel: true, toolCalls: true}, true
 			continue
 		}
 		o := readOffer(from.Lists.Capabilities)

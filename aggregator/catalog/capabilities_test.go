@@ -36,8 +36,9 @@ func TestClaims(t *testing.T) {
 		{"tools only", []*Lists{legacy(`{"tools":{}}`)}, "2024-11-05", `{"tools":{"listChanged":true}}`},
 		{"each its own", []*Lists{legacy(`{"prompts":{}}`), modern(`{"completions":{"x":1}}`), legacy(`{"resources":{"subscribe":false}}`), legacy(`{"logging":{}}`)}, "2026-07-28", `{"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{},"logging":{}}`},
 		{"one subscribes", []*Lists{legacy(`{"resources":{}}`), modern(`{"resources":{"subscribe":true}}`)}, "2025-11-25", `{"resources":{"subscribe":true,"listChanged":true}}`},
-		{"never asked", []*Lists{nil, legacy(`{}`)}, "2025-11-25", anything},
-		{"only failed", []*Lists{{Failure: Failure{Kind: "timeout"}}}, "2026-07-28", anything},
+		{"never asked", []*Lists{nil, legacy(`{}`)}, "2025-11-25", anything[:len(anything)-1] + `,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}`},
+		{"never asked, older host", []*Lists{nil, legacy(`{}`)}, "2025-06-18", anything},
+		{"only failed", []*Lists{{Failure: Failure{Kind: "timeout"}}}, "2026-07-28", anything[:len(anything)-1] + `,"extensions":{"io.modelcontextprotocol/tasks":{}}}`},
 		{"not objects", []*Lists{legacy(`{"tools":true,"prompts":null,"Resources":{},"logging":[],"extensions":[],"experimental":7}`), legacy(`[]`), legacy(``)}, "2025-11-25", `{}`},
 
 		{"tasks", []*Lists{legacy(tasks)}, "2025-11-25", `{"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}`},
