@@ -33,14 +33,14 @@ func TestGreeting(t *testing.T) {
 		t.Run(l.String(), func(t *testing.T) {
 			t.Parallel()
 			p := testPlaces(t)
-			config := "policy: {default: execute}\nservers: {" + serverName + ": " + l.serve(t, p) + "}\n"
+			config := "policy: {default: execute}\nservers: {u: " + l.serve(t, p) + "}\n"
 			t.Run("first start", func(t *testing.T) { openSession(t, test.host, p.weir(t, config)).tools(t) })
 			m := greeting(t, test.host, p.weir(t, config))
 			if diff := cmp.Diff(test.want, string(jsonrpc.Find(m.Fields, "capabilities"))); diff != "" {
 				t.Errorf("capabilities (-want +got):\n%s", diff)
 			}
 			instructions, err := jsonrpc.String(jsonrpc.Find(m.Fields, "instructions"))
-			if err != nil || !strings.Contains(instructions, "Ask <it> kindly. é") || !strings.Contains(instructions, exposedPrefix) {
+			if err != nil || !strings.Contains(instructions, "Ask <it> kindly. é") || !strings.Contains(instructions, oneWeir.prefix()) {
 				t.Errorf("instructions: got %q, %v", instructions, err)
 			}
 			if !strings.Contains(string(m.Raw), `erverInfo":{"name":"weir"`) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,21 @@ import (
 type leg struct {
 	host      string // the revision that the host speaks
 	server    string // the era that the server speaks: "legacy" or "modern"
-	transport string // between weir and the server
+	transport string // between weir and the server; twoMore, or one of tableTransports
+}
+
+// twoMore stands for two more weirs, and stdio, between weir and the server.
+const twoMore = "two more weirs"
+
+// oneWeir is the way where the server stands behind one.
+var oneWeir = way{"u"}
+
+// way is how the leg leads to the server.
+func (l leg) way() way {
+	if l.transport == twoMore {
+		return way{"u", "v", "w"}
+	}
+	return oneWeir
 }
 
 func (l leg) String() string {
@@ -42,6 +57,14 @@ func (l leg) pair() string {
 	return pair + strings.ToUpper(l.server[:1])
 }
 
+// inWeirsWords is what weir says in place of the server, as it is on this leg:
+// the weir that says so is the one next to the server, but where something is
+// unknown, which the one next to the host finds out.
+func (l leg) inWeirsWords(text string) string {
+	server := l.way()[len(l.way())-1]
+	return strings.NewReplacer(`u__`, l.way().prefix(), `"u"`, `"`+server+`"`, `\"u\"`, `\"`+server+`\"`).Replace(text)
+}
+
 // script is a server of the leg's era, and of no other.
 func (l leg) script() upstreamtest.Script {
 	if l.server == "modern" {
@@ -53,7 +76,7 @@ func (l leg) script() upstreamtest.Script {
 var (
 	tableHosts      = []string{"2024-11-05", "2025-06-18", upstreamtest.Legacy, upstreamtest.Modern}
 	tableServers    = []string{"legacy", "modern"}
-	tableTransports = []string{"memory", "stdio", "http", "http stream", "sse", "websocket"}
+	tableTransports = []string{"memory", "stdio", "http", "http stream", "sse", "websocket", twoMore}
 )
 
 // allLegs are all that there are: HTTP+SSE is of the legacy era.
@@ -108,7 +131,7 @@ func (l leg) open(t *testing.T, capabilities string) *session {
 		return inMemory(t, l.host, capabilities, reference.New(l.script()))
 	}
 	p := testPlaces(t)
-	h, err := startHost(p.weir(t, "policy: {default: execute}\nservers: {"+serverName+": "+l.serve(t, p)+"}\n"))
+	h, err := startHost(p.weir(t, "policy: {default: execute}\nservers: {u: "+l.serve(t, p)+"}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,12 +150,16 @@ func (l leg) serve(t *testing.T, p places) (config string) {
 	t.Helper()
 	script := l.script()
 	script.SSE = l.transport == "http stream"
-	if l.transport == "stdio" {
+	if l.transport == "stdio" || l.transport == twoMore {
 		file := filepath.Join(p.home, "script.json")
 		if err := script.Save(file); err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("{command: reference, args: [%q]}", file)
+		config = fmt.Sprintf("{command: reference, args: [%q]}", file)
+		for _, name := range slices.Backward(l.way()[1:]) {
+			config = serveBehind(t, p, name, config)
+		}
+		return config
 	}
 	server := reference.New(script)
 	switch l.transport {
@@ -144,6 +171,16 @@ func (l leg) serve(t *testing.T, p places) (config string) {
 		return fmt.Sprintf("{url: %q}", strings.Replace(web(t, handler), "http", "ws", 1))
 	}
 	return fmt.Sprintf("{url: %q}", web(t, server))
+}
+
+// serveBehind configures one more weir, in which the server has this name.
+func serveBehind(t *testing.T, p places, name, server string) (config string) {
+	t.Helper()
+	file := filepath.Join(p.home, name+".yaml")
+	if err := os.WriteFile(file, []byte("policy: {default: execute}\nservers: {"+name+": "+server+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("{command: weir, args: [serve, --config, %q]}", file)
 }
 
 func web(t *testing.T, handler http.Handler) (url string) {
@@ -167,7 +204,7 @@ func inMemory(t *testing.T, host, capabilities string, server *upstreamtest.Serv
 		Policy: policy.AllowAll(), Store: store, Version: "test", Log: zerolog.Nop(),
 		Dialers: map[string]upstream.Dialer{"memory": memoryDialer(server)},
 		Servers: []aggregator.Server{{
-			Config: upstream.Config{Name: serverName, Transport: "memory", Identity: []byte(serverName)}, Prefix: serverName,
+			Config: upstream.Config{Name: "u", Transport: "memory", Identity: []byte("u")}, Prefix: "u",
 		}},
 	})
 	t.Cleanup(a.Close)

@@ -15,7 +15,7 @@ import (
 type player struct {
 	*session
 	t    *testing.T
-	weir bool // the leg leads through weir
+	way  way // empty where it leads to the server directly
 	seen []string
 
 	answers map[string][]reaction // by the method of the question, in their order
@@ -42,10 +42,7 @@ func (p *player) see(line string) { p.seen = append(p.seen, line) }
 func (p *player) tool(name string) string { return p.exposed(name) }
 
 func (p *player) exposed(name string) string {
-	if p.weir {
-		return exposedPrefix + name
-	}
-	return name
+	return p.way.prefix() + name
 }
 
 // react says what to do when next asked so.

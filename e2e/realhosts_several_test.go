@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -262,9 +264,9 @@ func TestKeysElsewhere(t *testing.T) {
 }
 
 // TestNamesFitEveryHost: however servers call their tools, each has a name that
-// no known host refuses, drops or cuts, and is found by it.
+// no known host refuses, drops or cuts, and is found by it; behind three weirs
+// too, each of which adds to the name.
 func TestNamesFitEveryHost(t *testing.T) {
-	t.Parallel()
 	long := strings.Repeat("a-name-that-goes-on-", 7)
 	originals := []string{
 		"plain", "with.dots.and/slashes", "ein schöner Name", "with__separator", "files__plain", "weir__servers", " ", "ä", "ö",
@@ -274,23 +276,41 @@ func TestNamesFitEveryHost(t *testing.T) {
 	for _, name := range originals {
 		script.Tools = append(script.Tools, upstreamtest.Tool(name))
 	}
-	p := testPlaces(t)
-	file := filepath.Join(p.home, "script.json")
-	if err := script.Save(file); err != nil {
-		t.Fatal(err)
+	for _, weirs := range []int{1, 3} {
+		t.Run(fmt.Sprintf("weirs: %d", weirs), func(t *testing.T) {
+			t.Parallel()
+			p := testPlaces(t)
+			file := filepath.Join(p.home, "script.json")
+			if err := script.Save(file); err != nil {
+				t.Fatal(err)
+			}
+			config := fmt.Sprintf("{command: fake, args: [%q]}, a-server-whose-name-is-very-long: {command: fake, args: [%q]}", file, file)
+			for _, name := range []string{"files", "v", "u"}[:weirs] {
+				config = serveBehind(t, p, name, config)
+			}
+			outermost := filepath.Join(p.home, []string{"files", "v", "u"}[weirs-1]+".yaml")
+			s := openSession(t, upstreamtest.Legacy, p.command(context.Background(), "weir", "serve", "--config", outermost))
+			checkNames(t, s, slices.Concat(originals, originals))
+		})
 	}
-	s := openSession(t, upstreamtest.Legacy, p.weir(t, fmt.Sprintf(
-		"policy: {default: execute}\nservers:\n  files: {command: fake, args: [%q]}\n  a-server-whose-name-is-very-long: {command: fake, args: [%q]}\n", file, file)))
+}
+
+// checkNames: these tools are listed in this order, and their names are good.
+func checkNames(t *testing.T, s *session, originals []string) {
+	t.Helper()
+	tools := s.tools(t)
+	if len(tools) != len(originals) {
+		t.Fatalf("got %d tools, want %d", len(tools), len(originals))
+	}
 	legal := regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 	seen := map[string]bool{}
-	tools := s.tools(t)
 	for i, tool := range tools {
 		name := nameOf(t, tool)
 		// What hosts make of it, and how long that may be: Cursor leaves out what is
 		// longer, Gemini CLI cuts it in the middle.
 		for before, limit := range map[string]int{"": 50, "weir": 60, "mcp__weir__": 64, "mcp_weir_": 63} {
 			if exposed := before + name; len(exposed) > limit || !legal.MatchString(exposed) {
-				t.Errorf("%q of %q cannot be had in %d characters", exposed, originals[i%len(originals)], limit)
+				t.Errorf("%q of %q cannot be had in %d characters", exposed, originals[i], limit)
 			}
 		}
 		// opencode and Codex take both for the same.
@@ -300,12 +320,9 @@ func TestNamesFitEveryHost(t *testing.T) {
 			seen[key] = true
 		}
 		called := s.call(t, name, "{}")
-		want := `"content":[{"type":"text","text":` + string(jsonrpc.AppendString(nil, originals[i%len(originals)])) + `}]`
+		want := `"content":[{"type":"text","text":` + string(jsonrpc.AppendString(nil, originals[i])) + `}]`
 		if !bytes.Contains(called.Raw, []byte(want)) {
 			t.Errorf("%q answers %s, want %s", name, called.Raw, want)
 		}
-	}
-	if got, want := len(tools), 2*len(originals); got != want {
-		t.Errorf("got %d tools, want %d", got, want)
 	}
 }

@@ -46,7 +46,7 @@ var notificationRows = []row{
 	{name: "graceful end of a stream", hosts: modernHosts, play: func(p *player) {
 		p.watch([]string{"prompts"})
 		p.callTool("end_listens", `{}`)
-		if !p.weir {
+		if len(p.way) == 0 {
 			p.see(p.outcome("subscriptions/listen", p.await(p.stream, "")))
 			p.watch([]string{"prompts"})
 		}

@@ -12,8 +12,8 @@ import (
 
 // A row is one exchange: what a host does, and what a server does about it. It
 // is played with the reference server, in the host's era, and with weir, behind
-// which is the same server in either era, over each transport. The host must see
-// the same.
+// which is the same server in either era, over each transport, and behind weirs
+// behind it. The host must see the same.
 type row struct {
 	name string
 	play func(p *player)
@@ -139,7 +139,7 @@ func playLeg(t *testing.T, l leg, rows []row, seen map[string]string) {
 					t.Skip("not carried yet: " + known.feature)
 				}
 			}
-			p := &player{session: sessions[capabilities], t: t, weir: true}
+			p := &player{session: sessions[capabilities], t: t, way: l.way()}
 			p.drain()
 			r.play(p)
 			p.finish()
@@ -161,7 +161,7 @@ func (r *row) expected(t *testing.T, l leg, text string) string {
 		switch {
 		case !d.on(l):
 		case strings.Contains(text, d.direct):
-			text = strings.ReplaceAll(text, d.direct, d.weir)
+			text = strings.ReplaceAll(text, d.direct, l.inWeirsWords(d.weir))
 		default:
 			t.Errorf("no such difference any more: %q (%s) in\n%s", d.direct, d.why, text)
 		}

@@ -96,7 +96,7 @@ type unknowns struct {
 
 func (u *unknowns) compare(t *testing.T) {
 	t.Helper()
-	want := expose(t, exposedPrefix, u.direct.tools(t))
+	want := expose(t, oneWeir.prefix(), u.direct.tools(t))
 	got := u.through.tools(t)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("tools: got  %s\nwant %s", got, want)
@@ -131,7 +131,7 @@ func (u *unknowns) call(t *testing.T) {
 		return outcome(t, s.end(t, id))
 	}
 	want := ask(u.direct, tool)
-	if got := ask(u.through, exposedPrefix+tool); got != want {
+	if got := ask(u.through, oneWeir.prefix()+tool); got != want {
 		t.Errorf("calling %s with %s, %s: got  %s\nwant %s", tool, more, meta, got, want)
 	}
 }

@@ -12,11 +12,31 @@ import (
 // differ between a server and weir. Each of those is checked for what it is and
 // then told in words, or replaced.
 
-const (
-	serverName    = "u" // of the one server behind weir
-	exposedPrefix = serverName + "__"
-	metaPrefix    = "io.modelcontextprotocol/"
-)
+const metaPrefix = "io.modelcontextprotocol/"
+
+// A way leads from a host to the reference server: by the names that the server,
+// and what stands before it, has in each weir, beginning with the host's. It is
+// empty where there is no weir.
+type way []string
+
+// prefix is what the names of tools and prompts have before them.
+func (w way) prefix() string {
+	if len(w) == 0 {
+		return ""
+	}
+	return strings.Join(w, "__") + "__"
+}
+
+// asker is what the user sees before a question.
+func (w way) asker() string {
+	if len(w) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(w, "] [") + "] "
+}
+
+// logger is that of the server itself; its other loggers follow after a slash.
+func (w way) logger() string { return strings.Join(w, "/") }
 
 // aliases stand for ids, in the order in which these come: T1 is the first
 // task.
@@ -58,7 +78,7 @@ func (p *player) failure(m *jsonrpc.Message) string {
 		return string(m.Error)
 	}
 	for _, unknown := range []string{"Unknown tool: ", "Unknown prompt: "} {
-		if name, ok := strings.CutPrefix(message, unknown+exposedPrefix); ok && p.weir {
+		if name, ok := strings.CutPrefix(message, unknown+p.way.prefix()); ok {
 			return string(jsonrpc.Splice(nil, m.Error, jsonrpc.Edit{At: raw, With: []byte(quoted(unknown + name))}))
 		}
 	}
@@ -202,11 +222,8 @@ func (p *player) item(raw []byte) string {
 	if isTask(members) {
 		return p.result(members)
 	}
-	if !p.weir {
-		return string(raw)
-	}
 	name := jsonrpc.Find(members, "name")
-	original, ok := strings.CutPrefix(string(name), `"`+exposedPrefix)
+	original, ok := strings.CutPrefix(string(name), `"`+p.way.prefix())
 	if !ok {
 		return string(raw)
 	}
@@ -260,10 +277,10 @@ func withToken(meta []byte) []byte {
 // withoutName takes off the name of the server that asks.
 func (p *player) withoutName(raw []byte) []byte {
 	message, err := jsonrpc.String(raw)
-	if err != nil || !p.weir {
+	if err != nil {
 		return raw
 	}
-	message, ok := strings.CutPrefix(message, "["+serverName+"] ")
+	message, ok := strings.CutPrefix(message, p.way.asker())
 	if !ok {
 		return []byte(`"NOT NAMED: ` + string(raw[1:]))
 	}
@@ -345,13 +362,13 @@ func (p *player) ofStream(m *jsonrpc.Message) string {
 // left.
 func (p *player) logger(raw []byte) []byte {
 	name, err := jsonrpc.String(raw)
-	if err != nil || !p.weir {
+	if err != nil || len(p.way) == 0 {
 		return raw
 	}
-	if name == serverName {
+	if name == p.way.logger() {
 		return nil
 	}
-	name, ok := strings.CutPrefix(name, serverName+"/")
+	name, ok := strings.CutPrefix(name, p.way.logger()+"/")
 	if !ok {
 		return []byte(`"NOT NAMED: ` + string(raw[1:]))
 	}
