@@ -113,7 +113,7 @@ func (s *server) openStreams() []*stream {
 func (st *stream) send(method, params string) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if !st.over {
+	if !st.over && st.call.x.Context().Err() == nil {
 		st.call.notify(method, "{"+join(params, `"_meta":{`+subscription(st.id)+`,"vendor/x":1}`)+"}")
 	}
 }
