@@ -173,13 +173,13 @@ func (u *Upstream) outdated() Failure {
 	}}
 }
 
-// cannotResume is the failure of a call that goes on with what a modern server
-// has begun, while the server speaks the legacy era now.
+// cannotResume is the failure of a call that brings answers to a server which
+// speaks the legacy era: what they belong to is gone.
 func (u *Upstream) cannotResume() Failure {
 	return ProtocolError{&Fault{
-		Server: u.cfg.Name,
-		Text:   "the server does not speak the protocol revision any more in which it asked for input",
-		Hint:   "The answers were not sent. What was done before them is not known.",
+		Server: u.cfg.Name, MaybeExecuted: true,
+		Text: "the call that these answers belong to is not known any more",
+		Hint: "They were not sent. That call may have run: do not repeat it without looking.",
 	}}
 }
 
