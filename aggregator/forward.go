@@ -52,10 +52,7 @@ func (s *session) forward(r *request, op *operation) {
 	if op == toolCall && s.callOwnTool(r, subject) {
 		return
 	}
-	t, refused := op.find(s, subject, r.modern)
-	if refused == nil && op == toolCall && !r.modern {
-		refused = t.taskRefusal(r.params)
-	}
+	t, refused := s.target(op, subject, r.params, r.modern)
 	switch {
 	case refused != nil && refused.unknown && !s.a.listsAreIn():
 		s.forwardLater(r, op, subject)
@@ -69,12 +66,21 @@ func (s *session) forward(r *request, op *operation) {
 	}
 }
 
+// target finds who is to answer, or why nobody will.
+func (s *session) target(op *operation, subject string, params []jsonrpc.Member, modern bool) (target, *refusal) {
+	t, refused := op.find(s, subject, modern)
+	if refused == nil && op == toolCall && !modern {
+		refused = t.taskRefusal(params)
+	}
+	return t, refused
+}
+
 // forwardLater forwards what nobody has listed yet, when the first lists are
 // in.
 func (s *session) forwardLater(r *request, op *operation, subject string) {
 	params := cloneMembers(r.params)
 	s.whenListed(r, op, func(_ context.Context, c *call) {
-		t, refused := op.find(s, subject, c.modern)
+		t, refused := s.target(op, subject, params, c.modern)
 		if refused != nil {
 			if c.end() {
 				s.refuseWith(nil, c.id, refused)
