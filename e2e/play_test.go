@@ -38,9 +38,7 @@ type reaction struct {
 
 func (p *player) see(line string) { p.seen = append(p.seen, line) }
 
-// tool and prompt are the names of what the server calls so.
-func (p *player) tool(name string) string { return p.exposed(name) }
-
+// exposed is what a host calls the tool or prompt that the server calls so.
 func (p *player) exposed(name string) string {
 	return p.way.prefix() + name
 }
@@ -65,7 +63,7 @@ func (p *player) callTool(name, arguments string) {
 func (p *player) callToolWith(name, arguments, more string) *jsonrpc.Message {
 	p.t.Helper()
 	more, meta, _ := strings.Cut(more, ";")
-	return p.ask("tools/call", join(`"name":`+quoted(p.tool(name))+`,"arguments":`+arguments, more), meta)
+	return p.ask("tools/call", join(`"name":`+quoted(p.exposed(name))+`,"arguments":`+arguments, more), meta)
 }
 
 func quoted(text string) string { return string(jsonrpc.AppendString(nil, text)) }
@@ -285,7 +283,7 @@ func (p *player) beAsked(method string) {
 // finish looks for what came that nobody waited for, and was not asked.
 func (p *player) finish() {
 	p.t.Helper()
-	p.call(p.t, p.tool("echo"), "{}")
+	p.call(p.t, p.exposed("echo"), "{}")
 	for _, line := range p.drain() {
 		if m, err := parse(line); err == nil && m.Kind == jsonrpc.Notification {
 			p.see("left: " + p.told(m))

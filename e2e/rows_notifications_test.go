@@ -25,7 +25,7 @@ var notificationRows = []row{
 		pairs: "ML MM", direct: `"message":"unknown log level"`, weir: `"message":"Invalid params: unknown log level in io.modelcontextprotocol/logLevel"`, why: ownWords,
 	}}},
 	{name: "cancellation", hosts: tableHosts, play: func(p *player) {
-		id := p.begin(p.t, "tools/call", `"name":`+quoted(p.tool("hang")), "")
+		id := p.begin(p.t, "tools/call", `"name":`+quoted(p.exposed("hang")), "")
 		p.callTool("hangs", `{}`)
 		p.notify(p.t, "notifications/cancelled", `"requestId":`+id+`,"reason":"<enough> é"`)
 		p.callTool("cancelled", `{}`)

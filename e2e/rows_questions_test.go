@@ -177,7 +177,7 @@ var questionRows = []row{
 	}},
 	{name: "a call cancelled while it asks", hosts: legacyHosts, play: func(p *player) {
 		p.react(elicit, reaction{hold: true})
-		id := p.begin(p.t, "tools/call", `"name":`+quoted(p.tool("ask_form")), "")
+		id := p.begin(p.t, "tools/call", `"name":`+quoted(p.exposed("ask_form")), "")
 		p.beAsked(elicit)
 		p.notify(p.t, "notifications/cancelled", `"requestId":`+id)
 		p.hear("notifications/cancelled")

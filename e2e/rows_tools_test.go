@@ -81,7 +81,7 @@ var toolRows = []row{
 	}},
 	{name: "ids", hosts: tableHosts, play: func(p *player) {
 		for _, id := range []string{`"a\u00e9<>\"\\"`, `""`, `9007199254740993`, `123456789012345678901234567890`, `-1`, `"1"`} {
-			if err := p.send(`{"params":` + p.params(`"arguments":{},"name":`+quoted(p.tool("echo")), "") + `,"method":"tools/call","id":` + id + `,"jsonrpc":"2.0"}`); err != nil {
+			if err := p.send(`{"params":` + p.params(`"arguments":{},"name":`+quoted(p.exposed("echo")), "") + `,"method":"tools/call","id":` + id + `,"jsonrpc":"2.0"}`); err != nil {
 				p.t.Fatal(err)
 			}
 			p.see("the id is " + id)
