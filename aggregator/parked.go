@@ -203,11 +203,11 @@ func (a *Aggregator) inputRequired(questions []*openQuestion, state string) []by
 			out = append(out, ',')
 		}
 		out = append(jsonrpc.AppendString(out, o.key), `:{"method":`...)
-		out = jsonrpc.AppendString(out, o.method)
-		if o.params != nil {
-			out = append(append(out, `,"params":`...), o.params...)
+		out = append(jsonrpc.AppendString(out, o.method), `,"params":`...)
+		if o.params == nil {
+			out = append(out, "{}"...) // the Go SDK takes no question without (v1.8.0)
 		}
-		out = append(out, '}')
+		out = append(append(out, o.params...), '}')
 	}
 	out = jsonrpc.AppendString(append(out, `},"requestState":`...), state)
 	return append(a.appendServerMeta(append(out, ',')), '}')

@@ -196,7 +196,7 @@ func TestModernHostIsAsked(t *testing.T) {
 		h.send(modern.capableCall("1", "up__ask", ""))
 		pass(gatherTime)
 		requests, state := inputRequired(t, h.received())
-		if requests != `{"q1":{"method":"roots/list","params":{}},"q2":{"method":"roots/list"}}` {
+		if requests != `{"q1":{"method":"roots/list","params":{}},"q2":{"method":"roots/list","params":{}}}` {
 			t.Errorf("got %s", requests)
 		}
 		got := h.send(modern.capableCall("2", "up__ask", resumeWith(`{"q1":{"roots":[]},"q2":{"roots":[]}}`, state)))

@@ -91,13 +91,7 @@ func driveNode(client, mode string) func(*testing.T, target, []toolCall) observa
 			Name      string          `json:"name"`
 			Arguments json.RawMessage `json:"arguments"`
 		}
-		job := map[string]any{"client": client, "mode": mode}
-		if to.url != "" {
-			job["url"] = to.url
-		} else {
-			cmd := to.command()
-			job["command"], job["args"], job["env"] = cmd.Path, cmd.Args[1:], environment(cmd)
-		}
+		job := nodeJob(to, client, mode)
 		list := []call{}
 		for _, c := range calls {
 			list = append(list, call{c.name, json.RawMessage(c.arguments)})
@@ -127,6 +121,18 @@ func driveNode(client, mode string) func(*testing.T, target, []toolCall) observa
 		}
 		return o
 	}
+}
+
+// nodeJob is the part of a job that npm/connect.mjs is told.
+func nodeJob(to target, client, mode string) map[string]any {
+	job := map[string]any{"client": client, "mode": mode}
+	if to.url != "" {
+		job["url"] = to.url
+		return job
+	}
+	cmd := to.command()
+	job["command"], job["args"], job["env"] = cmd.Path, cmd.Args[1:], environment(cmd)
+	return job
 }
 
 // driveInspector starts the Inspector's command-line mode for each request, as
@@ -232,7 +238,7 @@ func driveMCPGo(version string) func(*testing.T, target, []toolCall) observation
 	}
 }
 
-func openMCPGo(t *testing.T, to target, version string) *mcpgo.Client {
+func openMCPGo(t *testing.T, to target, version string, options ...mcpgo.ClientOption) *mcpgo.Client {
 	t.Helper()
 	var transport mcpgotransport.Interface
 	if to.url != "" {
@@ -248,18 +254,14 @@ func openMCPGo(t *testing.T, to target, version string) *mcpgo.Client {
 	if err := transport.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	return mcpgo.NewClient(transport, mcpgo.WithProtocolVersion(version))
+	return mcpgo.NewClient(transport, append(options, mcpgo.WithProtocolVersion(version))...)
 }
 
 func driveGoSDK(version string) func(*testing.T, target, []toolCall) observation {
 	return func(t *testing.T, to target, calls []toolCall) observation {
 		t.Helper()
-		var transport gosdk.Transport = &gosdk.StreamableClientTransport{Endpoint: to.url}
-		if to.url == "" {
-			transport = &gosdk.CommandTransport{Command: to.command()}
-		}
 		client := gosdk.NewClient(&gosdk.Implementation{Name: "driver", Version: "1"}, &gosdk.ClientOptions{Capabilities: &gosdk.ClientCapabilities{}})
-		c, err := client.Connect(t.Context(), transport, &gosdk.ClientSessionOptions{ProtocolVersion: version})
+		c, err := client.Connect(t.Context(), goSDKTransport(to), &gosdk.ClientSessionOptions{ProtocolVersion: version})
 		if err != nil {
 			t.Fatal(err)
 		}

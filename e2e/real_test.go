@@ -101,12 +101,15 @@ var realServers = []realServer{
 // timedBlob is the blob of get-resource-reference, which has the time inside.
 var timedBlob = regexp.MustCompile(`"blob":"[A-Za-z0-9+/=]*"`)
 
-// changing is what differs between two runs of the same server, and nothing to
-// do with weir. It is taken out on both sides.
-var changing = []struct {
+// A change takes something out of a text.
+type change struct {
 	what *regexp.Regexp
 	into string
-}{
+}
+
+// changing is what differs between two runs of the same server, and nothing to
+// do with weir. It is taken out on both sides.
+var changing = []change{
 	{regexp.MustCompile(`created at \d+:\d\d:\d\d [AP]M`), "created at TIME"},
 	{regexp.MustCompile(`(created|modified|accessed): [A-Z][a-z]{2} [^\\]*\)`), "$1: TIME"}, // get_file_info
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "SESSION"},            // of HTTP
@@ -290,13 +293,20 @@ func (p places) realConfig(web string) string {
 func (p places) startWeb(t *testing.T) string {
 	t.Helper()
 	i := slices.IndexFunc(realServers, func(s realServer) bool { return s.web })
+	return p.startNode(t, p.serverArgs(realServers[i])...) + "/mcp"
+}
+
+// startNode starts a server on a port of its own and returns its URL, without a
+// path.
+func (p places) startNode(t *testing.T, args ...string) string {
+	t.Helper()
 	address := freeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := p.command(ctx, "node", p.serverArgs(realServers[i])...)
+	cmd := p.command(ctx, "node", args...)
 	cmd.Env = append(cmd.Env, "PORT="+port)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -309,7 +319,7 @@ func (p places) startWeb(t *testing.T) string {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
-			return "http://" + address + "/mcp"
+			return "http://" + address
 		}
 		if time.Now().After(end) {
 			t.Fatal(err)

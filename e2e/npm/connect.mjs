@@ -1,7 +1,7 @@
 // Connects an official TypeScript client with the server that a job names:
 //
 //	{"client": "1.x" | "2.x", "mode": "legacy" | "2026-07-28",
-//	 "command": …, "args": […], "env": {…}   or   "url": …, "transport": "http" | "sse"}
+//	 "command": …, "args": […], "env": {…}   or   "url": …}
 //
 // The two generations of the client differ in how they are built and told what
 // to handle; what is returned is the same for both.
@@ -10,9 +10,8 @@ export async function connect(job, capabilities = {}) {
   const client = new Client({ name: "driver", version: "1.0.0" }, { capabilities, ...options });
   // 1.x wants a schema where 2.x wants a method.
   const of = (method) => schemas?.[method] ?? method;
-  const url = job.url && new URL(job.url);
-  const transport = url
-    ? new (job.transport === "sse" ? transports.sse : transports.http)(url)
+  const transport = job.url
+    ? new transports.http(new URL(job.url))
     : new transports.stdio({ command: job.command, args: job.args, env: job.env, stderr: "ignore" });
   return {
     client,
@@ -29,11 +28,10 @@ export async function connect(job, capabilities = {}) {
 
 async function library(job) {
   if (job.client === "1.x") {
-    const [{ Client }, stdio, http, sse, types, tasks] = await Promise.all([
+    const [{ Client }, stdio, http, types, tasks] = await Promise.all([
       import("@modelcontextprotocol/sdk/client/index.js"),
       import("@modelcontextprotocol/sdk/client/stdio.js"),
       import("@modelcontextprotocol/sdk/client/streamableHttp.js"),
-      import("@modelcontextprotocol/sdk/client/sse.js"),
       import("@modelcontextprotocol/sdk/types.js"),
       import("@modelcontextprotocol/sdk/experimental/tasks"),
     ]);
@@ -42,7 +40,7 @@ async function library(job) {
       Client,
       options: { taskStore },
       close: () => taskStore.cleanup(), // timers of hours
-      transports: { stdio: stdio.StdioClientTransport, http: http.StreamableHTTPClientTransport, sse: sse.SSEClientTransport },
+      transports: { stdio: stdio.StdioClientTransport, http: http.StreamableHTTPClientTransport },
       schemas: {
         "roots/list": types.ListRootsRequestSchema,
         "sampling/createMessage": types.CreateMessageRequestSchema,
@@ -53,10 +51,10 @@ async function library(job) {
       },
     };
   }
-  const [{ Client, StreamableHTTPClientTransport: http, SSEClientTransport: sse }, { StdioClientTransport: stdio }] = await Promise.all([
+  const [{ Client, StreamableHTTPClientTransport: http }, { StdioClientTransport: stdio }] = await Promise.all([
     import("@modelcontextprotocol/client"),
     import("@modelcontextprotocol/client/stdio"),
   ]);
   const mode = job.mode === "legacy" ? "legacy" : { pin: job.mode };
-  return { Client, transports: { stdio, http, sse }, options: { versionNegotiation: { mode } } };
+  return { Client, transports: { stdio, http }, options: { versionNegotiation: { mode } } };
 }
