@@ -19,6 +19,12 @@ import (
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
+// The one server behind weir, and how its names begin there.
+const (
+	serverName    = "u"
+	exposedPrefix = serverName + "__"
+)
+
 // A tour is what a host does with one server, by a client that others wrote,
 // with the server's answers, questions and notifications. It is made without
 // weir and through it.
