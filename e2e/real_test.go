@@ -47,8 +47,10 @@ var everythingCalls = []toolCall{
 	{"toggle-subscriber-updates", `{}`},
 	{"toggle-subscriber-updates", `{}`},
 	{"trigger-long-running-operation", `{"duration":0.1,"steps":2}`},
-	{"simulate-research-query", `{"topic":"rivers"}`},
 }
+
+// elsewhere is a tool that wants a task made of its call: TestEverything calls it.
+const elsewhere = "simulate-research-query"
 
 var realServers = []realServer{
 	{name: "everything", file: "server-everything/dist/index.js", args: []string{"stdio"}, calls: everythingCalls},
@@ -135,7 +137,7 @@ func TestRealServers(t *testing.T) {
 				want.tools = append(want.tools, expose(t, s.name+"__", direct.tools)...)
 				for _, definition := range direct.tools {
 					name := nameOf(t, definition)
-					if !slices.ContainsFunc(s.calls, func(c toolCall) bool { return c.name == name }) {
+					if name != elsewhere && !slices.ContainsFunc(s.calls, func(c toolCall) bool { return c.name == name }) {
 						t.Errorf("%s lists %s, which is not called here", s.name, name)
 					}
 				}
@@ -177,6 +179,8 @@ func steady(result, name string) string {
 	for _, c := range changing {
 		result = c.what.ReplaceAllString(result, c.into)
 	}
+	// Two servers have these: the second one's are told apart.
+	result = strings.ReplaceAll(result, `"uri":"web+demo:`, `"uri":"demo:`)
 	return strings.ReplaceAll(result, name, strings.TrimPrefix(name, prefixOf(name)))
 }
 
