@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -158,7 +159,8 @@ func (s *session) hostTaskRefusal(asker *server, params []jsonrpc.Member) (code 
 	return 0, ""
 }
 
-// taskStatus tells the legacy hosts of a change of a task (2025-11-25, tasks).
+// taskStatus tells the legacy hosts that know tasks of a change of one
+// (2025-11-25, tasks).
 func (a *Aggregator) taskStatus(b *jsonrpc.Batch, from *server, m *jsonrpc.Message) {
 	raw := jsonrpc.Find(m.Fields, "taskId")
 	if id, err := jsonrpc.String(raw); err != nil || from.taskCall(id) != nil {
@@ -168,7 +170,7 @@ func (a *Aggregator) taskStatus(b *jsonrpc.Batch, from *server, m *jsonrpc.Messa
 	edits = a.appendTaskEdit(edits, from, memberOf(memberOf(jsonrpc.Find(m.Fields, "_meta"), metaRelatedTask), "taskId"))
 	inOrder(edits)
 	for _, s := range a.sessionList() {
-		if s.ready() {
+		if s.ready() && s.declared.Load().version == upstream.LatestLegacy {
 			s.write(b, pieces(m.Raw, edits)...)
 			s.holdBack(b)
 		}
