@@ -38,14 +38,17 @@ func isTaskMethod(method string) bool {
 }
 
 // findTask finds whose task it is. A task of a server that is denied to the
-// principal does not exist.
-func (s *session) findTask(sealed string, _ bool) (target, *refusal) {
+// principal does not exist, and where no server has tasks there is no such method.
+func (s *session) findTask(sealed string, modern bool) (target, *refusal) {
 	name, id, ok := s.a.tasks.open(sealed)
 	server := s.a.byName[name]
-	if !ok || server == nil || !s.a.cfg.Policy.Decide(policy.Request{Server: name}).Listed() {
-		return target{}, &refusal{code: codeInvalidParams, message: "Unknown task: " + clip(sealed)}
+	if ok && server != nil && s.a.cfg.Policy.Decide(policy.Request{Server: name}).Listed() {
+		return target{server: server, name: id, value: jsonrpc.AppendString(nil, id)}, nil
 	}
-	return target{server: server, name: id, value: jsonrpc.AppendString(nil, id)}, nil
+	if claims := s.a.view.Load().claims(); !claims.HasTasks(modern) {
+		return target{}, &refusal{code: codeMethodNotFound, message: "Method not found: no server has tasks"}
+	}
+	return target{}, &refusal{code: codeInvalidParams, message: "Unknown task: " + clip(sealed)}
 }
 
 // taskOf is the raw id of the task that a result tells of, in either design; nil

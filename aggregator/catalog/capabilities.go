@@ -134,6 +134,14 @@ type Claims struct {
 	experimental []jsonrpc.Member
 }
 
+// HasTasks reports whether any server has tasks, as the host's era knows them.
+func (c *Claims) HasTasks(modern bool) bool {
+	if modern {
+		return c.modernTasks
+	}
+	return c.tasks != tasksOffer{}
+}
+
 // Claims merges the capabilities of the permitted servers. While one of them has
 // never been listed, all that weir can carry is claimed: legacy hosts are told
 // once.
