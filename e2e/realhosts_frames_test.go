@@ -29,7 +29,7 @@ const claudeModern = `
 < {"jsonrpc":"2.0","id":4,"result":{"resultType":"complete",..."content":[{"type":"text","text":"echo"}],"structuredContent":{"arguments":{"n":9007199254740993}}}}
 file $LOG "claudecode/toolUseId":"toolu_01"
 > {"method":"tools/call","params":{"name":"files__ask","arguments":{},` + claudeMeta + `,"claudecode/toolUseId":"toolu_02","progressToken":5}},"jsonrpc":"2.0","id":5}
-< {"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","inputRequests":{"q1":{"method":"roots/list"},"q2":{"method":"elicitation/create","params":{"message":"[files] How many?","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}}},"requestState":"...",...}}
+< {"jsonrpc":"2.0","id":5,"result":{"resultType":"input_required","inputRequests":{"q1":{"method":"roots/list","params":{}},"q2":{"method":"elicitation/create","params":{"message":"[files] How many?","requestedSchema":{"type":"object","properties":{"n":{"type":"integer"}}}}}},"requestState":"...",...}}
 > {"method":"tools/call","params":{"name":"early__ok","arguments":{},` + claudeMeta + `,"claudecode/toolUseId":"toolu_03","progressToken":6}},"jsonrpc":"2.0","id":6}
 < {"jsonrpc":"2.0","id":6,"result":{"resultType":"complete",...}}
 file $EARLY {"jsonrpc":"2.0","id":"soon","result":{"roots":[]}}
