@@ -306,7 +306,7 @@ func TestWarnings(t *testing.T) {
 		pass(time.Second)
 		h.close()
 		weir.Close()
-		for text, want := range map[string]int{"item left out": 3, "name is taken": 1} {
+		for text, want := range map[string]int{"item left out": 3, "merging lists": 1} {
 			if n := strings.Count(log.String(), text); n != want {
 				t.Errorf("got %d warnings %q, want %d:\n%s", n, text, want, log.String())
 			}

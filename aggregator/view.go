@@ -33,7 +33,7 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	v := a.look(catalog.Merge(a.cfg.Names, servers))
 	for _, warning := range v.snapshot.Warnings {
 		if !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
-			a.log.Warn().Err(warning).Msg("name is taken")
+			a.log.Warn().Err(warning).Msg("merging lists")
 		}
 	}
 	for k, l := range v.lists {
