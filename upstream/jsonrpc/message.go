@@ -21,7 +21,7 @@ const (
 // Parse, so they live as long as that does. The zero Message is ready for use,
 // and reusing one spares its memory.
 type Message struct {
-	Raw    []byte // the whole message, without a line end
+	Raw    []byte // the whole message, without white space around it
 	Kind   Kind
 	ID     []byte // raw: a JSON string or number; nil without one
 	Method []byte // unescaped
@@ -51,18 +51,31 @@ func (e *InvalidError) Error() string { return "invalid message: " + e.What }
 // A repeated member of the message is an InvalidError: its readers would
 // differ on which one counts. Those below it pass.
 func (m *Message) Parse(raw []byte) error {
+	raw = trimmed(raw)
 	*m = Message{Raw: raw, Members: emptied(m.Members), Fields: emptied(m.Fields)}
 	s := scanner{data: raw}
 	if err := s.document(&m.Members, &m.Fields); err != nil {
 		return err
 	}
-	switch first(raw) {
+	switch raw[0] {
 	case '{':
 		return m.classify()
 	case '[':
 		return ErrBatch
 	}
 	return &InvalidError{"want an object"}
+}
+
+// trimmed is raw without the white space of JSON around it. Some readers take
+// none between a message and its line end.
+func trimmed(raw []byte) []byte {
+	start := scanner{data: raw}
+	start.space()
+	raw = raw[start.pos:]
+	for len(raw) > 0 && isSpace(raw[len(raw)-1]) {
+		raw = raw[:len(raw)-1]
+	}
+	return raw
 }
 
 // emptied returns list for reuse: it holds on to no text of the message before,
@@ -73,12 +86,6 @@ func emptied(list []Member) []Member {
 	}
 	clear(list)
 	return list[:0]
-}
-
-func first(raw []byte) byte {
-	s := scanner{data: raw}
-	s.space()
-	return raw[s.pos]
 }
 
 func (m *Message) classify() error {

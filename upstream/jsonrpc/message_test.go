@@ -61,6 +61,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseTrims: what is around a message is not part of it.
+func TestParseTrims(t *testing.T) {
+	const message = `{"jsonrpc":"2.0", "method":"m" }`
+	for _, text := range []string{message, " " + message, message + "\t", "\r\n\t " + message + " \t\r\n"} {
+		var m Message
+		if err := m.Parse([]byte(text)); err != nil || string(m.Raw) != message {
+			t.Errorf("%q: got %q, %v, want %q", text, m.Raw, err, message)
+		}
+	}
+}
+
 func TestParseRefusesMessage(t *testing.T) {
 	for _, tt := range []struct{ text, id, want string }{
 		{`{}`, "", `want "jsonrpc":"2.0"`},

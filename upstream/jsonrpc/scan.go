@@ -283,15 +283,12 @@ func (s *scanner) space() {
 }
 
 func (s *scanner) spaces() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
+	for s.pos < len(s.data) && isSpace(s.data[s.pos]) {
+		s.pos++
 	}
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func (s *scanner) bad(what string) error {
 	return &SyntaxError{Offset: s.pos, What: what}
