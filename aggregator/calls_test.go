@@ -227,6 +227,24 @@ func TestErrorsBetweenEras(t *testing.T) {
 	}
 }
 
+// TestResourceNotThere: the code for it is that of the host's era, but a legacy
+// host gets what a legacy server says as it came.
+func TestResourceNotThere(t *testing.T) {
+	for server, code := range map[era]string{legacy: "-32602", modern: "-32002"} {
+		bubble(t, "a "+server.String()+" server", func(t *testing.T) {
+			script := offering(server, offers{resourcesMethod: `"resources":[{"uri":"x:a","name":"a"}]`})
+			script.Rules = append(script.Rules, upstreamtest.Rule{
+				On: "resources/read", Do: []upstreamtest.Step{{Error: raw(`{"code":-32602,"message":"none","data":{"uri":"x:a"}}`)}},
+			})
+			_, h := one(t, script)
+			h.send(legacy.open()...)
+			pass(time.Second)
+			want(t, "answer", h.send(legacy.request("1", "resources/read", `"uri":"x:a"`, "")),
+				`{"jsonrpc":"2.0","id":1,"error":{"code":`+code+`,"message":"none","data":{"uri":"x:a"}}}`)
+		})
+	}
+}
+
 // TestInputRequired: a modern server's question passes to a modern host, and is
 // nothing that a legacy one could be told. What a legacy server calls so is its
 // own affair.

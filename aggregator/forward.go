@@ -176,7 +176,7 @@ func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {
 	case a.Err != nil:
 		c.fail(b, a.Err)
 	case a.Message.Kind == jsonrpc.Failure:
-		c.passError(b, a.Message)
+		c.passError(b, a)
 	default:
 		c.passResult(b, a)
 	}

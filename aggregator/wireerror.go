@@ -209,7 +209,8 @@ func (a *Aggregator) toolError(text string, data []byte, modern bool) []byte {
 // passError writes the upstream's own error, to the byte, with the host's id.
 // Errors that are the business of the other hop, or that the host's era does
 // not have, become what the host can understand.
-func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
+func (c *call) passError(b *jsonrpc.Batch, a upstream.Answer) {
+	m := a.Message
 	code := jsonrpc.Find(m.Fields, "code")
 	n, err := strconv.Atoi(string(code))
 	var edits []jsonrpc.Edit
@@ -225,7 +226,7 @@ func (c *call) passError(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		edits = c.scopedElicitations(m)
 	case n == codeResourceNotFound && c.modern:
 		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeInvalidParams, 10)}}
-	case n == codeInvalidParams && !c.modern && c.notFound(m):
+	case n == codeInvalidParams && a.Modern && !c.modern && c.notFound(m):
 		edits = []jsonrpc.Edit{{At: code, With: strconv.AppendInt(nil, codeResourceNotFound, 10)}}
 	case n == codeInvalidParams, n == codeMethodNotFound:
 		// It may be something that the server has dropped without a word.
