@@ -107,13 +107,15 @@ func TestSubscribeModern(t *testing.T) {
 	})
 	t.Run("many at once", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			u, server := openSubscribed(t)
+			u, server := openSubscribed(t, nth(2, listenMethod, step{Await: "all"}, step{Default: true}))
 			var sinks []*sink
 			for i := range 20 {
 				s := newSink()
 				sinks = append(sinks, s)
 				u.Do(nil, subscribeCall(s, subscribeMethod, fmt.Sprint(i)))
 			}
+			synctest.Wait()
+			server.Release("all")
 			for _, s := range sinks {
 				if d := s.wait(t); !strings.Contains(d.raw, `"result"`) {
 					t.Errorf("got %+v", d)
