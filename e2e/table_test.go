@@ -134,11 +134,6 @@ func playLeg(t *testing.T, l leg, rows []row, seen map[string]string) {
 			sessions[capabilities].tools(t) // weir knows whose is what
 		}
 		t.Run(r.name, func(t *testing.T) {
-			for _, known := range pending {
-				if known.row == r.name && slices.Contains(strings.Fields(known.pairs), l.pair()) {
-					t.Skip("not carried yet: " + known.feature)
-				}
-			}
 			p := &player{session: sessions[capabilities], t: t, way: l.way()}
 			p.drain()
 			r.play(p)
@@ -188,9 +183,3 @@ func withFacts(text string) string {
 }
 
 const modernFacts = ` [resultType="complete" serverInfo]`
-
-// A pendingRow is one that fails for a feature that weir does not carry yet.
-type pendingRow struct{ row, pairs, feature string }
-
-// pending is what is still to do.
-var pending = []pendingRow{}
