@@ -23,9 +23,10 @@ import (
 
 // A target is a server to drive: a command, or a URL.
 type target struct {
-	command func() *exec.Cmd
-	url     string
-	isOne   bool // it is one server, not many behind weir
+	command  func() *exec.Cmd
+	url      string
+	protocol string // the revision that weir is told to speak with it; "" = it finds out
+	isOne    bool   // it is one server, not many behind weir
 }
 
 type toolCall struct {

@@ -43,6 +43,11 @@ func leadMCPGo(t *testing.T, to target, through tour) [][]event {
 	if _, err := g.client.Initialize(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
+	if through.mode == upstreamtest.Modern {
+		if err := g.listen(t, mcpgotypes.SubscriptionFilter{ResourcesListChanged: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return g.follow(t, to, through, func(s step, params string) (any, error) { return g.take(t, s, params) })
 }
 
@@ -124,29 +129,37 @@ func (g *mcpGoGuide) call(ctx context.Context, s step, params string) (any, erro
 		return nil, err
 	}
 	if s.progress || s.cancel {
-		r.Params.Meta = &mcpgotypes.Meta{ProgressToken: "t"}
+		if r.Params.Meta == nil {
+			r.Params.Meta = &mcpgotypes.Meta{}
+		}
+		r.Params.Meta.ProgressToken = "t"
 	}
 	ctx, end := g.calling(ctx, s)
 	defer end()
 	return g.client.CallTool(ctx, r)
 }
 
+// listen opens a stream of subscriptions (2026-07-28, subscriptions), in place of
+// the one before.
+func (g *mcpGoGuide) listen(t *testing.T, filter mcpgotypes.SubscriptionFilter) error {
+	t.Helper()
+	stop, err := g.client.ListenAsync(t.Context(), filter, nil)
+	if err != nil {
+		return err
+	}
+	g.await(t, acknowledged)
+	g.stop = stop
+	return nil
+}
+
 func (g *mcpGoGuide) subscribe(t *testing.T, params string) (any, error) {
 	t.Helper()
-	ctx := t.Context()
 	r := mcpgotypes.SubscribeRequest{}
 	return asking(params, &r.Params, func() (any, error) {
-		if g.client.ProtocolVersion() < upstreamtest.Modern {
-			return struct{}{}, g.client.Subscribe(ctx, r)
+		if g.stop != nil {
+			return struct{}{}, g.listen(t, mcpgotypes.SubscriptionFilter{ResourceSubscriptions: []string{r.Params.URI}, ResourcesListChanged: true})
 		}
-		filter := mcpgotypes.SubscriptionFilter{ResourceSubscriptions: []string{r.Params.URI}, ResourcesListChanged: true}
-		stop, err := g.client.ListenAsync(ctx, filter, nil)
-		if err != nil {
-			return nil, err
-		}
-		g.stop = stop
-		g.await(t, acknowledged)
-		return struct{}{}, nil
+		return struct{}{}, g.client.Subscribe(t.Context(), r)
 	})
 }
 

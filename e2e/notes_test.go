@@ -75,7 +75,9 @@ func (n *notes) await(t *testing.T, text string) {
 		select {
 		case <-changed:
 		case <-timeout.C:
-			t.Fatalf("waited in vain for %s", text)
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			t.Fatalf("waited in vain for %s: %s", text, rawOf(t, n.events))
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
-	mcpgotypes "github.com/mark3labs/mcp-go/mcp"
 	mcpgo "github.com/mark3labs/mcp-go/server"
 	gosdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -46,46 +46,41 @@ func (s sdkServer) main() {
 
 var echoSchema = json.RawMessage(`{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}`)
 
-func mcpGoServer() *mcpgo.MCPServer {
-	s := mcpgo.NewMCPServer("mcp-go", "1.0.0", mcpgo.WithToolCapabilities(true), mcpgo.WithInstructions("Be kind."))
-	add := func(name string, handle mcpgo.ToolHandlerFunc) {
-		s.AddTool(mcpgotypes.NewToolWithRawSchema(name, "a tool called "+name, echoSchema), handle)
+// What both servers ask, each by the name that the argument "text" of their tool
+// "asks" has.
+const (
+	askedMessage = "Who <are> you?"
+	askedURL     = "https://example.com/a?b=1&c"
+)
+
+var askedSchema = json.RawMessage(`{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`)
+
+// untilCancelled waits for the end of a call, or until nobody can be waiting for
+// it any more: a server that is being closed waits for its calls.
+func untilCancelled(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(patience):
+		return errors.New("was not cancelled")
 	}
-	add("echo", func(_ context.Context, r mcpgotypes.CallToolRequest) (*mcpgotypes.CallToolResult, error) {
-		return mcpgotypes.NewToolResultStructured(r.GetArguments(), "<>& ö"), nil
-	})
-	add("fails", func(context.Context, mcpgotypes.CallToolRequest) (*mcpgotypes.CallToolResult, error) {
-		return nil, errors.New("out of luck")
-	})
-	add("is_error", func(context.Context, mcpgotypes.CallToolRequest) (*mcpgotypes.CallToolResult, error) {
-		return mcpgotypes.NewToolResultError("no such row"), nil
-	})
-	add("image", func(context.Context, mcpgotypes.CallToolRequest) (*mcpgotypes.CallToolResult, error) {
-		return mcpgotypes.NewToolResultImage("a picture", "AAEC", "image/png"), nil
-	})
-	return s
 }
 
-func goSDKServer() *gosdk.Server {
-	s := gosdk.NewServer(&gosdk.Implementation{Name: "go-sdk", Version: "1.0.0"}, &gosdk.ServerOptions{Instructions: "Be kind."})
-	add := func(name string, handle gosdk.ToolHandler) {
-		s.AddTool(&gosdk.Tool{Name: name, Description: "a tool called " + name, InputSchema: echoSchema}, handle)
+// textOfAnswer is an answer as the server has it, with its members in order.
+func textOfAnswer(answer any) string {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return err.Error()
 	}
-	add("echo", func(_ context.Context, r *gosdk.CallToolRequest) (*gosdk.CallToolResult, error) {
-		return &gosdk.CallToolResult{
-			Content: []gosdk.Content{&gosdk.TextContent{Text: "<>& ö"}}, StructuredContent: r.Params.Arguments,
-		}, nil
-	})
-	add("fails", func(context.Context, *gosdk.CallToolRequest) (*gosdk.CallToolResult, error) {
-		return nil, errors.New("out of luck")
-	})
-	add("is_error", func(context.Context, *gosdk.CallToolRequest) (*gosdk.CallToolResult, error) {
-		return &gosdk.CallToolResult{Content: []gosdk.Content{&gosdk.TextContent{Text: "no such row"}}, IsError: true}, nil
-	})
-	add("image", func(context.Context, *gosdk.CallToolRequest) (*gosdk.CallToolResult, error) {
-		return &gosdk.CallToolResult{Content: []gosdk.Content{&gosdk.ImageContent{Data: []byte{0, 1, 2}, MIMEType: "image/png"}}}, nil
-	})
-	return s
+	var members map[string]any
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err.Error()
+	}
+	text, err = json.Marshal(members)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // TestSDKServers: servers that others wrote, which speak both eras, are through
