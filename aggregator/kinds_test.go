@@ -163,7 +163,7 @@ func level(l policy.Level) *policy.Level { return &l }
 // ruled is a policy of rules, that allows everything else.
 func ruled(t *testing.T, rules ...policy.Rule) *policy.Policy {
 	t.Helper()
-	p, err := policy.Compile(policy.Config{Default: level(policy.Execute), Rules: rules}, nil)
+	p, err := policy.Compile(policy.Config{Default: level(policy.Execute), Rules: rules}, policy.Servers{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,7 +416,7 @@ func TestHandshakes(t *testing.T) {
 	bubble(t, "one prompt permitted", func(t *testing.T) {
 		p, err := policy.Compile(policy.Config{
 			Default: level(policy.Deny), Rules: []policy.Rule{{Server: text("b"), Prompt: text("p"), Level: level(policy.Read)}},
-		}, nil)
+		}, policy.Servers{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -346,7 +346,7 @@ func TestPolicy(t *testing.T) {
 			{Server: text("*"), Tool: text("hidden"), Level: level(policy.Deny)},
 			{Server: text("a"), Tool: text("seen"), Level: level(policy.Read), Pos: policy.Position{File: "/home/u/weir/mcp.yaml", Line: 7}},
 		},
-	}, nil)
+	}, policy.Servers{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestOwnTools(t *testing.T) {
 	level := func(l policy.Level) *policy.Level { return &l }
 	own := policy.Own
 	ruled := func(t *testing.T, l policy.Level) *policy.Policy {
-		p, err := policy.Compile(policy.Config{Default: level(policy.Deny), Rules: []policy.Rule{{Server: &own, Level: level(l)}}}, nil)
+		p, err := policy.Compile(policy.Config{Default: level(policy.Deny), Rules: []policy.Rule{{Server: &own, Level: level(l)}}}, policy.Servers{})
 		if err != nil {
 			t.Fatal(err)
 		}

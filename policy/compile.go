@@ -13,6 +13,13 @@ const Own = "weir"
 // Aliases are further names of servers: alias -> name.
 type Aliases map[string]string
 
+// Servers is what a policy must know of the servers that are configured.
+type Servers struct {
+	Aliases Aliases
+	Tags    map[string][]string // by name
+	Trusted map[string]bool     // by name: whose annotations may grant
+}
+
 // A Policy decides requests. It is immutable, and safe for concurrent use. A nil
 // Policy denies.
 type Policy struct {
@@ -70,7 +77,7 @@ const ownReason = `no rule names server "` + Own + `"`
 // Compile checks a policy and makes it ready to decide. Aliases point at names
 // of servers, never at other aliases. The error lists all that is wrong, with
 // positions.
-func Compile(config Config, aliases Aliases) (*Policy, error) {
+func Compile(config Config, servers Servers) (*Policy, error) {
 	c := compiler{config: config}
 	p := &Policy{
 		open: config.Servers == nil || config.Servers.Allow == nil,
@@ -84,7 +91,7 @@ func Compile(config Config, aliases Aliases) (*Policy, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	p.index(aliases)
+	p.index(servers.Aliases)
 	return p, nil
 }
 
@@ -218,6 +225,14 @@ func (r rule) covers() string {
 		return "all of " + server
 	}
 }
+
+// LooksAtArguments reports whether a condition about this server does: then what
+// stands in them twice must be refused before.
+func (p *Policy) LooksAtArguments(string) bool { return false }
+
+// LooksAtClient reports whether a condition does: then hosts may see different
+// lists.
+func (p *Policy) LooksAtClient() bool { return false }
 
 // index finds out beforehand what concerns each server that is known by now.
 func (p *Policy) index(aliases Aliases) {

@@ -82,7 +82,7 @@ func decodeText(t *testing.T, text string) (c Config) {
 
 func compileText(t *testing.T, text string, aliases Aliases) *Policy {
 	t.Helper()
-	p, err := Compile(decodeText(t, text), aliases)
+	p, err := Compile(decodeText(t, text), Servers{Aliases: aliases})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ rules: [{server: files, level: execute}]
 	c.Name, c.Pos, c.DefaultPos = "desk", at(1), at(2)
 	c.Servers.AllowPos, c.Servers.DenyPos = at(3), at(4)
 	c.Rules[0].Pos = at(5)
-	p, err := Compile(c, nil)
+	p, err := Compile(c, Servers{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ policy: rule 2: "server" is missing ("*" for all)`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Compile(decodeText(t, tt.text), nil)
+			p, err := Compile(decodeText(t, tt.text), Servers{})
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got error %v, want %s", err, tt.want)
 			}
@@ -177,7 +177,7 @@ policy: rule 2: "server" is missing ("*" for all)`,
 }
 
 func TestConfigErrorSaysWhere(t *testing.T) {
-	_, err := Compile(Config{Name: "desk", Pos: Position{File: "mcp.yaml", Line: 7}}, nil)
+	_, err := Compile(Config{Name: "desk", Pos: Position{File: "mcp.yaml", Line: 7}}, Servers{})
 	want := `mcp.yaml:7: policy "desk": "default" is missing (deny, read, execute or admin)`
 	if err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
@@ -267,7 +267,7 @@ func manyRules(tb testing.TB, n int) *Policy {
 		}
 		c.Rules = append(c.Rules, Rule{Server: &server, Tool: &tool, Level: &level})
 	}
-	p, err := Compile(c, nil)
+	p, err := Compile(c, Servers{})
 	if err != nil {
 		tb.Fatal(err)
 	}

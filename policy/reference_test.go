@@ -71,7 +71,7 @@ func FuzzDecide(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed []byte) {
 		pick := picker(seed)
 		c, aliases := pick.config(), Aliases{"al": "alpha", "w": "web"}
-		p, err := Compile(c, aliases)
+		p, err := Compile(c, Servers{Aliases: aliases})
 		if err != nil {
 			t.Fatalf("got error %v for %s", err, describe(c))
 		}

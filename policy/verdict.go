@@ -63,11 +63,35 @@ func (k *Kind) UnmarshalText(text []byte) error {
 }
 
 // A Request is what is to be decided. Names are the originals that the upstream
-// uses, unescaped.
+// uses, unescaped. What conditions may look at beside them is read only where
+// one does.
 type Request struct {
 	Server string // its name, no alias
 	Kind   Kind
 	Name   string // tool or prompt name, or resource URI; "" asks about the server itself
+
+	// Listing asks whether the item is to be in a list: then there are no
+	// arguments, and a condition that looks at them decides nothing.
+	Listing bool
+
+	// Arguments are those that will be sent, a raw object; nil stands for {}.
+	// No member of theirs may stand twice, see Policy.LooksAtArguments.
+	Arguments []byte
+
+	Definition []byte // of a tool, raw, as its server listed it; nil for none
+	Principal  Principal
+	Client     Client
+}
+
+// A Principal is who asks, as the configuration knows it. The zero Principal
+// has no key and no profile.
+type Principal struct {
+	Key, Team, Org, Profile string // names
+}
+
+// A Client is the host by its own word.
+type Client struct {
+	Name, Version string
 }
 
 // A Verdict is the answer, and why. The zero Verdict denies.
@@ -77,12 +101,23 @@ type Verdict struct {
 	Rule   string   // the deciding rule in a few words; "" if no rule decided
 	Pos    Position // where that rule, the gate or the default stands
 	Reason string   // a short sentence part: `rule 2 denies tool "delete_*" of server "*"`
+
+	// Best is the most that any arguments could get where Level hangs on them,
+	// else no more than Level: what lists go by.
+	Best Level
+
+	// Ask demands that a person approves, beside what Level allows. AskReason
+	// and AskPos are why and where that stands.
+	Ask       bool
+	AskReason string
+	AskPos    Position
 }
 
-// Listed reports whether the item is there at all for the principal.
-func (v Verdict) Listed() bool { return v.Level >= Read }
+// Listed reports whether the item is there at all for the principal, even if
+// these arguments are not allowed.
+func (v Verdict) Listed() bool { return max(v.Level, v.Best) >= Read }
 
-// Callable reports whether the item may be called.
+// Callable reports whether the item may be called, with these arguments.
 func (v Verdict) Callable() bool { return v.Level >= Execute }
 
 // A Position is a place in a configuration file. The zero Position is nowhere.

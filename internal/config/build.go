@@ -175,7 +175,7 @@ func (m *maker) policy() {
 }
 
 func (m *maker) compile(c policy.Config) *policy.Policy {
-	p, err := policy.Compile(c, m.file.Aliases)
+	p, err := policy.Compile(c, policy.Servers{Aliases: m.file.Aliases})
 	if err != nil {
 		m.errs = append(m.errs, err)
 	}
