@@ -43,7 +43,7 @@ var order = []place{
 		[]string{"aggregator/catalog", "aggregator/namespace", "policy", "upstream", "upstream/jsonrpc"},
 		"the host side knows servers, not how bytes get there",
 	},
-	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc"}, "lists are bytes and names"},
+	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"policy", nil, "a decision is a function of its request"},
 	{
@@ -58,6 +58,7 @@ var order = []place{
 	},
 	{"upstream/process", []string{"upstream/pipe"}, "a process has streams; what travels on them is not its business"},
 	{"upstream/pipe", nil, "a pipe is a pipe"},
+	{"upstream/state", nil, "a file that must not be lost is a file, whatever is in it"},
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
 	{

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 const (
@@ -31,7 +33,7 @@ func (s *Store) readOrMakeKey(ctx context.Context) ([]byte, error) {
 		}
 		key = make([]byte, keySize)
 		_, _ = rand.Read(key) // never fails
-		return replaceFile(path, key)
+		return state.ReplaceFile(path, key)
 	})
 	return key, err
 }

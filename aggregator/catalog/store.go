@@ -8,14 +8,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 // A Store keeps the lists of servers in a folder, across processes: several
@@ -66,7 +66,7 @@ func OpenStore(ctx context.Context, dir string) (*Store, error) {
 	if dir == "" {
 		return s, fmt.Errorf("storing lists: %w", errNoFolder)
 	}
-	if err := closedFolder(dir); err != nil {
+	if err := state.Closed(dir); err != nil {
 		return s, fmt.Errorf("storing lists: %w", err)
 	}
 	key, err := s.readOrMakeKey(ctx)
@@ -75,22 +75,6 @@ func OpenStore(ctx context.Context, dir string) (*Store, error) {
 	}
 	s.key = key
 	return s, nil
-}
-
-// closedFolder makes sure that dir is there and that nobody else can look or
-// write into it. Windows does that by where the folder lies.
-func closedFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	return os.Chmod(dir, 0o700)
 }
 
 // Save stores lists as the latest of a variant. Those of a failed try only add
@@ -129,7 +113,7 @@ func (s *Store) merge(key Key, fresh section, failure Failure, now time.Time) er
 		sections = nil // what cannot be read is replaced; load has told of it
 	}
 	file := encodeFile(merged(sections, fresh, failure))
-	if err := replaceFile(path, file); err != nil {
+	if err := state.ReplaceFile(path, file); err != nil {
 		return err
 	}
 	if !s.swept.Swap(true) {

@@ -1,4 +1,4 @@
-package catalog
+package state
 
 import (
 	"errors"
@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// replaceFile puts a file in the place of path, by a rename, which replaces on
-// Windows too but fails while a reader has the old file open. The checksum
+// ReplaceFile puts a file in the place of path, by a rename, which replaces on
+// Windows too but fails while a reader has the old file open. A checksum
 // finds what a loss of power may leave.
-func replaceFile(path string, data []byte) error {
+func ReplaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path))
 	if err != nil {
 		return err

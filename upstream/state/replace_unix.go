@@ -1,6 +1,6 @@
 //go:build !windows
 
-package catalog
+package state
 
 import (
 	"path/filepath"
@@ -8,9 +8,9 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// replaceFile puts a file in the place of path. Readers find the old one or the
+// ReplaceFile puts a file, 0600, in the place of path. Readers find the old one or the
 // new one, whole.
-func replaceFile(path string, data []byte) error {
+func ReplaceFile(path string, data []byte) error {
 	return renameio.WriteFile(path, data, 0o600,
 		renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))
 }

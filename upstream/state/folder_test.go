@@ -1,0 +1,95 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+func TestUpdateCountsEveryWriter(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "weir")
+	const writers, times = 8, 20
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			f := At(dir) // as another process has its own
+			for range times {
+				err := f.Update(context.Background(), "count", func(old []byte) ([]byte, error) {
+					n, _ := strconv.Atoi(string(old))
+					return []byte(strconv.Itoa(n + 1)), nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, err := At(dir).Read("count"); string(got) != strconv.Itoa(writers*times) || err != nil {
+		t.Errorf("got %s, %v, want %d", got, err, writers*times)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for name, want := range map[string]os.FileMode{"": 0o700, "count": 0o600, "count.lock": 0o600} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: got %v, %v, want mode %v", name, info, err, want)
+		}
+	}
+}
+
+func TestUpdateThatFailsChangesNothing(t *testing.T) {
+	f, broken := At(t.TempDir()), errors.New("broken")
+	write := func(text []byte, err error) error {
+		return f.Update(context.Background(), "x", func([]byte) ([]byte, error) { return text, err })
+	}
+	if err := write([]byte("one"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := write([]byte("two"), broken); !errors.Is(err, broken) {
+		t.Errorf("got %v, want %v", err, broken)
+	}
+	if got, err := f.Read("x"); string(got) != "one" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := write(nil, nil); err != nil {
+		t.Error(err)
+	}
+	if got, err := f.Read("x"); got != nil || err != nil {
+		t.Errorf("got %q, %v, want nothing", got, err)
+	}
+}
+
+func TestFolderWithoutPlace(t *testing.T) {
+	var f Folder
+	if got, err := f.Read("x"); got != nil || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := f.Update(context.Background(), "x", nil); !errors.Is(err, ErrNoFolder) {
+		t.Errorf("got %v, want %v", err, ErrNoFolder)
+	}
+}
+
+func TestUserFolder(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the places of other systems are the standard library's")
+	}
+	for _, tt := range []struct{ state, home, want string }{
+		{"/s", "/h", "/s/weir"},
+		{"", "/h", "/h/.local/state/weir"},
+		{"relative", "/h", "/h/.local/state/weir"},
+		{"", "", ""},
+	} {
+		f, err := UserFolder(func(key string) string {
+			return map[string]string{"XDG_STATE_HOME": tt.state, "HOME": tt.home}[key]
+		})
+		if f.dir != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%q, %q: got %q, %v, want %q", tt.state, tt.home, f.dir, err, tt.want)
+		}
+	}
+}
