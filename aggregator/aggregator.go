@@ -57,17 +57,16 @@ type Server struct {
 // An Aggregator is one MCP server made of many. It owns the upstreams and all
 // that keeps the catalog fresh. Its methods are safe for concurrent use.
 type Aggregator struct {
-	cfg     Config
-	log     zerolog.Logger
-	set     *upstream.Set
-	servers []*server // in the order of the configuration
-	byName  map[string]*server
+	cfg Config
+	log zerolog.Logger
+	set *upstream.Set
 
 	serverInfo []byte // raw
 
 	merging sync.Mutex // one merge at a time, so that the last one is the newest
-	view    atomic.Pointer[view]
-	whole   chan struct{} // closed when the first lists are in, or were waited for long enough
+	world   atomic.Pointer[world]
+	view    atomic.Pointer[view] // of the world
+	whole   chan struct{}        // closed when the first lists are in, or were waited for long enough
 	opening sync.Once
 	opened  atomic.Bool
 	variant catalog.Variant // what lists are stored under; written once by open
@@ -107,7 +106,6 @@ func New(cfg Config) *Aggregator {
 	a := &Aggregator{
 		cfg:       cfg,
 		log:       cfg.Log,
-		byName:    make(map[string]*server, len(cfg.Servers)),
 		whole:     make(chan struct{}),
 		learned:   newLearned(),
 		seal:      newSealer(),
@@ -131,11 +129,11 @@ func New(cfg Config) *Aggregator {
 		Name: "weir", Version: cfg.Version,
 		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Log: cfg.Log,
 	})
+	servers := make([]*server, len(cfg.Servers))
 	for i := range cfg.Servers {
-		s := newServer(a, &cfg.Servers[i])
-		a.servers = append(a.servers, s)
-		a.byName[s.Name] = s
+		servers[i] = newServer(a, &cfg.Servers[i])
 	}
+	a.world.Store(newWorld(&a.cfg, servers))
 	a.setSnapshot()
 	return a
 }
@@ -223,8 +221,9 @@ type ServerStatus struct {
 // Status returns the status of every server, in the order of the
 // configuration.
 func (a *Aggregator) Status() []ServerStatus {
-	out := make([]ServerStatus, len(a.servers))
-	for i, s := range a.servers {
+	servers := a.world.Load().servers
+	out := make([]ServerStatus, len(servers))
+	for i, s := range servers {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
 		if lists := s.current(); lists != nil {
 			out[i].count(lists)
@@ -262,7 +261,7 @@ type events Aggregator
 // Notification implements upstream.Handler. What is not known is dropped.
 func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc.Message, work *upstream.Call) {
 	a := (*Aggregator)(e)
-	from := a.byName[u.Name()]
+	from := a.world.Load().of(u)
 	if from.announced(m.Method) {
 		return
 	}
@@ -284,7 +283,7 @@ func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc
 // may list other things than it did in its former life.
 func (e *events) StateChanged(u *upstream.Upstream) {
 	if u.Status().State == upstream.Ready {
-		(*Aggregator)(e).byName[u.Name()].connected()
+		(*Aggregator)(e).world.Load().of(u).connected()
 	}
 }
 

@@ -102,10 +102,10 @@ func (s *session) discover(r *request) {
 // appendSelf appends what both handshakes say of weir to a host of this revision:
 // the capabilities and the instructions, those of all servers together.
 func (s *session) appendSelf(dst []byte, revision string) []byte {
-	v := s.a.view.Load()
+	v := s.view()
 	claims := v.claims()
 	dst = claims.Append(append(dst, `,"capabilities":`...), revision)
-	instructions := cmp.Or(s.a.cfg.Notice, v.snapshot.Instructions(v.shows))
+	instructions := cmp.Or(v.notice, v.snapshot.Instructions(v.shows))
 	if instructions != "" {
 		dst = jsonrpc.AppendString(append(dst, `,"instructions":`...), instructions)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -25,7 +26,7 @@ type operation struct {
 	subject func(params []jsonrpc.Member) (string, *refusal)
 
 	// find finds who has it, for this host; or why it may not go on.
-	find func(s *session, subject string, modern bool) (target, *refusal)
+	find func(*session, query) (target, *refusal)
 
 	// succeeded notes that there is a result; nil for nothing.
 	succeeded func(*call)
@@ -37,6 +38,10 @@ type target struct {
 	name   string         // what the server calls it
 	value  []byte         // raw: what the member of params that names it becomes; nil leaves it
 	tool   *catalog.Route // of tools/call
+
+	// What was judged: the raw arguments, nil for none, and the policy's word.
+	arguments []byte
+	verdict   policy.Verdict
 }
 
 // forward takes a request as far as it goes without waiting.
@@ -68,7 +73,7 @@ func (s *session) forward(r *request, op *operation) {
 
 // target finds who is to answer, or why nobody will.
 func (s *session) target(op *operation, subject string, params []jsonrpc.Member, modern bool) (target, *refusal) {
-	t, refused := op.find(s, subject, modern)
+	t, refused := op.find(s, query{subject: subject, params: params, modern: modern})
 	if refused == nil && op == toolCall && !modern {
 		refused = t.taskRefusal(params)
 	}

@@ -228,7 +228,7 @@ func TestOneKindFails(t *testing.T) {
 		a, h := start(t, config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(s)}, "up"))
 		h.send(legacy.open()...)
 		want(t, "tools", ask(h, "tools/list"), list("1"))
-		if a.servers[0].current().Known() {
+		if a.world.Load().servers[0].current().Known() {
 			t.Error("a server that has told nothing counts as listed")
 		}
 	})

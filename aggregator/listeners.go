@@ -97,7 +97,7 @@ func (s *session) addListener(b *jsonrpc.Batch, l *listener, waited *call) (adde
 	if !listed {
 		return true, false
 	}
-	now := s.a.view.Load()
+	now := s.view()
 	for k := range s.seen {
 		if l.wants.has(catalog.Kind(k)) && s.seen[k].text == nil {
 			s.seen[k] = sight{l.in, now.lists[k].in(l.in)}
@@ -159,7 +159,7 @@ func (s *session) pushIfChanged() {
 func (s *session) dueChanges() (due [][]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.a.view.Load()
+	now := s.view()
 	for _, change := range changes {
 		if !s.stale(change.kinds, now) {
 			continue

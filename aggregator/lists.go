@@ -50,7 +50,7 @@ func (s *session) shape(r *request) shape {
 }
 
 func (s *session) replyList(b *jsonrpc.Batch, id []byte, k catalog.Kind, in shape) {
-	v := s.a.view.Load()
+	v := s.view()
 	text := v.lists[k].in(in)
 	s.see(k, in, text)
 	if in.legacy {

@@ -62,13 +62,14 @@ func (a *Aggregator) setLevel() (told <-chan struct{}) {
 	level := a.mostVerbose()
 	done := make(chan struct{})
 	var pending atomic.Int32
-	pending.Store(int32(len(a.servers) + 1))
+	servers := a.world.Load().servers
+	pending.Store(int32(len(servers) + 1))
 	one := func() {
 		if pending.Add(-1) == 0 {
 			close(done)
 		}
 	}
-	for _, server := range a.servers {
+	for _, server := range servers {
 		server.log(level, one)
 	}
 	one()

@@ -3,6 +3,8 @@ package aggregator
 import (
 	"slices"
 
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -62,37 +64,47 @@ func (op *operation) replace(params []jsonrpc.Member, value []byte) {
 	}
 }
 
-func (s *session) findTool(name string, modern bool) (target, *refusal) {
-	route := s.a.resolve(name)
-	verdict := s.a.verdict(route)
-	switch {
-	case !verdict.Listed():
-		return target{}, unknownTool(name)
-	case !verdict.Callable():
-		s.a.log.Info().Str("upstream", route.Server).Str("tool", route.Item.Name()).
-			Stringer("rule", verdict.Pos).Msg("call refused by policy")
-		return target{}, &refusal{result: s.a.deniedResult(route, verdict, modern)}
-	}
-	return target{
-		server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName(), tool: route,
-	}, nil
-}
-
-func (s *session) findPrompt(name string, _ bool) (target, *refusal) {
-	route := s.a.resolvePrompt(name)
+func (s *session) findTool(q query) (target, *refusal) {
+	v := s.view()
+	route := v.tool(q.subject)
 	if route == nil {
-		return target{}, unknownPrompt(name)
+		return target{}, unknownTool(q.subject)
 	}
-	return target{server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}, nil
+	t := v.targetOf(route)
+	t.tool, t.arguments = route, jsonrpc.Find(q.params, "arguments")
+	if refused := v.admit(s, q, &t); refused != nil {
+		return target{}, refused
+	}
+	return t, nil
 }
 
-func (s *session) findResource(uri string, modern bool) (target, *refusal) {
-	server, original := s.a.resolveResource(uri)
-	if server == nil {
-		return target{}, unknownResource(uri, modern)
+// targetOf is what is behind a route.
+func (v *view) targetOf(route *catalog.Route) target {
+	return target{server: v.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}
+}
+
+func (s *session) findPrompt(q query) (target, *refusal) {
+	v := s.view()
+	route := v.prompt(q.subject)
+	if route == nil {
+		return target{}, unknownPrompt(q.subject)
 	}
-	t := target{server: server, name: original}
-	if original != uri {
+	t := v.targetOf(route)
+	t.arguments = jsonrpc.Find(q.params, "arguments")
+	if t.verdict = v.judge(route, t.arguments); t.verdict.Level < policy.Read {
+		return target{}, deniedPrompt(route, t.verdict)
+	}
+	return t, nil
+}
+
+func (s *session) findResource(q query) (target, *refusal) {
+	v := s.view()
+	server, original := v.resource(q.subject)
+	if server == nil {
+		return target{}, unknownResource(q.subject, q.modern)
+	}
+	t := target{server: server, name: original, verdict: v.judgeURI(server.Name, original)}
+	if original != q.subject {
 		t.value = jsonrpc.AppendString(nil, original)
 	}
 	return t, nil
@@ -100,8 +112,8 @@ func (s *session) findResource(uri string, modern bool) (target, *refusal) {
 
 // findCompleted finds the server of a prompt or of a resource template, and
 // writes the reference as it knows it (2025-11-25, completion).
-func (s *session) findCompleted(ref string, modern bool) (target, *refusal) {
-	members, err := jsonrpc.ParseObject(nil, []byte(ref))
+func (s *session) findCompleted(q query) (target, *refusal) {
+	members, err := jsonrpc.ParseObject(nil, []byte(q.subject))
 	if why := ambiguous(members, paramsMembers); err != nil || why != "" {
 		return target{}, &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in ref"}
 	}
@@ -113,7 +125,7 @@ func (s *session) findCompleted(ref string, modern bool) (target, *refusal) {
 	if err != nil {
 		return target{}, &refusal{code: codeInvalidParams, message: "Invalid params: ref needs the string " + member}
 	}
-	t, refused := find(s, subject, modern)
+	t, refused := find(s, query{subject: subject, modern: q.modern})
 	if refused == nil && t.value != nil {
 		t.value = rewritten(members, member, t.value)
 	}
@@ -122,12 +134,15 @@ func (s *session) findCompleted(ref string, modern bool) (target, *refusal) {
 
 // findTemplate finds what a reference names: a template as it is listed, or a
 // URI.
-func (s *session) findTemplate(uri string, modern bool) (target, *refusal) {
-	route := s.a.resolveTemplate(uri)
+func (s *session) findTemplate(q query) (target, *refusal) {
+	v := s.view()
+	route := v.template(q.subject)
 	if route == nil {
-		return s.findResource(uri, modern)
+		return s.findResource(q)
 	}
-	return target{server: s.a.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}, nil
+	t := v.targetOf(route)
+	t.verdict = v.judge(route, nil)
+	return t, nil
 }
 
 // rewritten is an object of the members with another value for one of them; a

@@ -19,9 +19,9 @@ const (
 
 // ownTools is the policy's word on weir__servers. Without any rule it may be
 // used while no server is configured, for somebody must say what to do.
-func (a *Aggregator) ownTools() policy.Verdict {
-	verdict := a.cfg.Policy.Decide(policy.Request{Server: policy.Own, Kind: policy.Tool, Name: serversToolShort})
-	if len(a.cfg.Servers) == 0 && verdict.Rule == "" {
+func (v *view) ownTools() policy.Verdict {
+	verdict := v.judgeOwn(serversToolShort)
+	if len(v.servers) == 0 && verdict.Rule == "" {
 		return policy.Verdict{Level: policy.Execute}
 	}
 	return verdict
@@ -47,7 +47,7 @@ func (s *session) callOwnTool(r *request, name string) bool {
 	if name != serversTool {
 		return false
 	}
-	verdict := s.a.ownTools()
+	verdict := s.view().ownTools()
 	if !verdict.Listed() {
 		return false
 	}
@@ -74,8 +74,8 @@ func (a *Aggregator) textResult(text string, modern bool) []byte {
 // describeServers tells the state of every server in words.
 func (a *Aggregator) describeServers() string {
 	var b strings.Builder
-	if a.cfg.Notice != "" {
-		b.WriteString(a.cfg.Notice + "\n")
+	if notice := a.world.Load().notice; notice != "" {
+		b.WriteString(notice + "\n")
 	}
 	for _, s := range a.Status() {
 		fmt.Fprintf(&b, "%s: %s, %d tools", s.Name, s.State, s.Tools)

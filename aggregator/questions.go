@@ -17,7 +17,7 @@ const metaRelatedTask = "io.modelcontextprotocol/related-task"
 
 // question takes a server's question.
 func (a *Aggregator) question(b *jsonrpc.Batch, q *upstream.Question) {
-	asker := a.byName[q.Upstream.Name()]
+	asker := a.world.Load().of(q.Upstream)
 	c := a.callOf(asker, q)
 	switch {
 	case c != nil && c.modern:

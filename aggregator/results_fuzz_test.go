@@ -37,7 +37,7 @@ func FuzzResult(f *testing.F) {
 			s.declared.Store(&declared{version: version})
 			for _, op := range []*operation{toolCall, promptGet, resourceRead, completion, taskGet, taskResult} {
 				for _, modernServer := range []bool{false, true} {
-					c := &call{s: s, op: op, server: a.servers[0], name: "x", modern: version == upstream.ModernVersion}
+					c := &call{s: s, op: op, server: a.world.Load().servers[0], name: "x", modern: version == upstream.ModernVersion}
 					edits := c.resultEdits(upstream.Answer{Message: &m, Modern: modernServer})
 					inOrder(edits)
 					out := jsonrpc.Splice(nil, m.Raw, edits...)

@@ -59,6 +59,9 @@ func newSession(a *Aggregator, out io.Writer) *session {
 	return s
 }
 
+// view is what the host may see now.
+func (s *session) view() *view { return s.a.view.Load() }
+
 // run reads until the host or ctx ends, then gives up what is in flight. What
 // was answered before is written, if the host takes it soon.
 func (s *session) run(ctx context.Context, in io.Reader) error {
@@ -218,7 +221,7 @@ func (s *session) rootsChanged(m *jsonrpc.Message) {
 	if isObject(m.Params) {
 		params = slices.Clone(m.Params)
 	}
-	for _, server := range s.a.servers {
+	for _, server := range s.a.world.Load().servers {
 		server.up.Notify("notifications/roots/list_changed", params)
 	}
 }

@@ -9,12 +9,13 @@ import (
 // load takes the lists of all servers from the disk. It returns the servers
 // that are to be asked for theirs now, and those of them that were never tried.
 func (a *Aggregator) load() (wanted, untried []*server) {
-	keys := make([]catalog.Key, len(a.servers))
-	for i, s := range a.servers {
+	servers := a.world.Load().servers
+	keys := make([]catalog.Key, len(servers))
+	for i, s := range servers {
 		keys[i] = s.key()
 	}
 	for i, found := range a.cfg.Store.LoadAll(keys, a.variant, time.Now()) {
-		s := a.servers[i]
+		s := servers[i]
 		if found.Err != nil {
 			a.log.Warn().Err(found.Err).Str("upstream", s.Name).Msg("stored lists are ignored")
 		}
@@ -71,7 +72,7 @@ const leastAge = time.Minute
 // not wait for them. One that was never told is asked for anyway, at the pace of
 // what fails.
 func (a *Aggregator) refreshOld(k catalog.Kind) {
-	for _, s := range a.servers {
+	for _, s := range a.world.Load().servers {
 		l := s.current()
 		if l != nil && !l.Of(k).Fetched.IsZero() && s.up.Usable() && s.tooOld(l.Of(k), leastAge) {
 			s.refresh(only(k))

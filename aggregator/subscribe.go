@@ -51,7 +51,7 @@ func (c *call) subscribed() {
 func (s *session) unsubscribe(r *request) {
 	uri, refused := resourceUnsubscribe.subject(r.params)
 	if refused == nil {
-		t, _ := s.findResource(uri, r.modern) // what is unknown, forward refuses
+		t, _ := s.findResource(query{subject: uri, modern: r.modern}) // what is unknown, forward refuses
 		if !s.unfollow(followed{server: t.server, name: t.name}) {
 			s.reply(&s.batch, r.id, []byte("{}"))
 			return
@@ -164,7 +164,7 @@ func notification(method []byte, params []jsonrpc.Member, subscription []byte) [
 var byName = []struct {
 	member string
 	task   bool
-	find   func(s *session, name string, modern bool) (target, *refusal)
+	find   func(*session, query) (target, *refusal)
 }{
 	{"resourceSubscriptions", false, (*session).findResource},
 	{"taskIds", true, (*session).findTask},
@@ -192,7 +192,7 @@ func (s *session) followNamed(ctx context.Context, l *listener, filter []jsonrpc
 			if err != nil {
 				continue
 			}
-			if t, refused := by.find(s, name, true); refused == nil {
+			if t, refused := by.find(s, query{subject: name, modern: true}); refused == nil {
 				f := followed{t.server, t.name, by.task}
 				if found[f] == nil {
 					l.follows = append(l.follows, f)

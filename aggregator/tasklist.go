@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/weir-mcp/weir/policy"
-
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -27,7 +25,7 @@ func (s *session) listTasks(r *request) {
 		return
 	}
 	s.whenListed(r, tasksListing, func(ctx context.Context, c *call) {
-		tasks := s.a.allTasks(ctx)
+		tasks := s.allTasks(ctx)
 		if c.end() {
 			s.reply(nil, c.id, slices.Concat([]byte(`{"tasks":[`), bytes.Join(tasks, []byte(",")), []byte("]}")))
 		}
@@ -36,12 +34,13 @@ func (s *session) listTasks(r *request) {
 
 // allTasks asks all servers at once and returns their tasks in the order of the
 // configuration.
-func (a *Aggregator) allTasks(ctx context.Context) [][]byte {
-	found := make([][][]byte, len(a.servers))
+func (s *session) allTasks(ctx context.Context) [][]byte {
+	v := s.view()
+	found := make([][][]byte, len(v.servers))
 	var asking sync.WaitGroup
-	for i, s := range a.servers {
-		if s.listsTasks() && a.cfg.Policy.Decide(policy.Request{Server: s.Name}).Listed() {
-			asking.Go(func() { found[i] = s.ownTasks(ctx) })
+	for i, server := range v.servers {
+		if server.listsTasks() && v.present(server.Name) {
+			asking.Go(func() { found[i] = server.ownTasks(ctx) })
 		}
 	}
 	asking.Wait()

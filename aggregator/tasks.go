@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -39,16 +38,17 @@ func isTaskMethod(method string) bool {
 
 // findTask finds whose task it is. A task of a server that is denied to the
 // principal does not exist, and where no server has tasks there is no such method.
-func (s *session) findTask(sealed string, modern bool) (target, *refusal) {
-	name, id, ok := s.a.tasks.open(sealed)
-	server := s.a.byName[name]
-	if ok && server != nil && s.a.cfg.Policy.Decide(policy.Request{Server: name}).Listed() {
+func (s *session) findTask(q query) (target, *refusal) {
+	v := s.view()
+	name, id, ok := s.a.tasks.open(q.subject)
+	server := v.byName[name]
+	if ok && server != nil && v.present(name) {
 		return target{server: server, name: id, value: jsonrpc.AppendString(nil, id)}, nil
 	}
-	if claims := s.a.view.Load().claims(); !claims.HasTasks(modern) {
+	if claims := v.claims(); !claims.HasTasks(q.modern) {
 		return target{}, &refusal{code: codeMethodNotFound, message: "Method not found: no server has tasks"}
 	}
-	return target{}, &refusal{code: codeInvalidParams, message: "Unknown task: " + clip(sealed)}
+	return target{}, &refusal{code: codeInvalidParams, message: "Unknown task: " + clip(q.subject)}
 }
 
 // taskOf is the raw id of the task that a result tells of, in either design; nil

@@ -6,52 +6,60 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
-	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 // This file is the way from what a host names to the server that has it, where
-// that is no tool, and the way back of the URIs in results.
+// that is called, and the way back of the URIs in results.
 
-// resolvePrompt finds the prompt that is meant by name; nil if there is none for
-// the principal.
-func (a *Aggregator) resolvePrompt(name string) *catalog.Route {
+// tool finds the tool that is meant by name, permitted or not; nil if there is
+// none. No name of weir's own tools ever means another's, be they there for the
+// principal or not.
+func (v *view) tool(name string) *catalog.Route {
 	if strings.HasPrefix(name, namespace.Reserved) {
 		return nil
 	}
-	return a.ifListed(a.view.Load().snapshot.ResolvePrompt(name, a.listed))
+	return v.snapshot.Resolve(name, v.listed)
 }
 
-// resolveTemplate finds the resource template that hosts call so; nil if there is
-// none for the principal.
-func (a *Aggregator) resolveTemplate(exposed string) *catalog.Route {
-	return a.ifListed(a.view.Load().snapshot.Template(exposed))
+// prompt finds the prompt that is meant by name; nil if there is none for the
+// principal.
+func (v *view) prompt(name string) *catalog.Route {
+	if strings.HasPrefix(name, namespace.Reserved) {
+		return nil
+	}
+	return v.ifListed(v.snapshot.ResolvePrompt(name, v.listed))
 }
 
-func (a *Aggregator) ifListed(route *catalog.Route) *catalog.Route {
-	if route == nil || !a.listed(route) {
+// template finds the resource template that hosts call so; nil if there is none
+// for the principal.
+func (v *view) template(exposed string) *catalog.Route {
+	return v.ifListed(v.snapshot.Template(exposed))
+}
+
+func (v *view) ifListed(route *catalog.Route) *catalog.Route {
+	if route == nil || !v.listed(route) {
 		return nil
 	}
 	return route
 }
 
-// resolveResource finds the server that a host's URI leads to, and what that
+// resource finds the server that a host's URI leads to, and what that
 // calls it: as the lists say; else the server that has sent it; else the only
 // one that can be meant. nil if there is none for the principal.
-func (a *Aggregator) resolveResource(uri string) (*server, string) {
-	v := a.view.Load()
-	if name, original, ok := v.snapshot.Locate(uri, a.listed); ok {
-		if !a.readable(name, original) {
+func (v *view) resource(uri string) (*server, string) {
+	if name, original, ok := v.snapshot.Locate(uri, v.listed); ok {
+		if !v.readable(name, original) {
 			return nil, ""
 		}
-		return a.byName[name], original
+		return v.byName[name], original
 	}
-	if from := a.learned.server(uri); from != nil && a.readable(from.Name, uri) {
+	if from := v.learned.server(uri); from != nil && v.readable(from.Name, uri) {
 		return from, uri
 	}
 	sole := ""
 	for _, name := range v.sharers {
-		if !a.readable(name, uri) {
+		if !v.readable(name, uri) {
 			continue
 		}
 		if sole != "" {
@@ -59,12 +67,7 @@ func (a *Aggregator) resolveResource(uri string) (*server, string) {
 		}
 		sole = name
 	}
-	return a.byName[sole], uri
-}
-
-// readable is the policy's word on a URI, listed or not.
-func (a *Aggregator) readable(server, uri string) bool {
-	return a.cfg.Policy.Decide(policy.Request{Server: server, Kind: policy.Resource, Name: uri}).Listed()
+	return v.byName[sole], uri
 }
 
 // learn remembers the URIs in a result of a server. Where no other server has

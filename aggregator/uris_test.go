@@ -52,7 +52,7 @@ func TestResolveNamesAndURIs(t *testing.T) {
 			"a__ask": "a ask", "b__ask": "b ask", "mcp_b__ask": "b ask", "ask": "", "a__secret": "", "secret": "", "weir__x": "", "": "",
 		} {
 			got := ""
-			if r := a.resolvePrompt(name); r != nil {
+			if r := a.view.Load().prompt(name); r != nil {
 				got = r.Server + " " + r.Item.Name()
 			}
 			if got != want {
@@ -64,7 +64,7 @@ func TestResolveNamesAndURIs(t *testing.T) {
 			"secret://a": "", "secret://b": "b secret://b", "other://x": "", "": "",
 		} {
 			got := ""
-			if s, original := a.resolveResource(uri); s != nil {
+			if s, original := a.view.Load().resource(uri); s != nil {
 				got = s.Name + " " + original
 			}
 			if got != want {
@@ -73,7 +73,7 @@ func TestResolveNamesAndURIs(t *testing.T) {
 		}
 		for template, want := range map[string]string{"db://{x}": "b", "file:///{+path}": "a", "secret://{x}": "", "x{y}": ""} {
 			got := ""
-			if r := a.resolveTemplate(template); r != nil {
+			if r := a.view.Load().template(template); r != nil {
 				got = r.Server
 			}
 			if got != want {
@@ -83,13 +83,13 @@ func TestResolveNamesAndURIs(t *testing.T) {
 	})
 	bubble(t, "one server with resources", func(t *testing.T) {
 		a, _ := startListed(t, twoWithFiles(), policy.AllowAll(), "c", "b")
-		if s, original := a.resolveResource("other://x"); s == nil || s.Name != "b" || original != "other://x" {
+		if s, original := a.view.Load().resource("other://x"); s == nil || s.Name != "b" || original != "other://x" {
 			t.Errorf("got %v, %q, want the only server that has resources", s, original)
 		}
 	})
 	bubble(t, "none", func(t *testing.T) {
 		a, _ := startListed(t, twoWithFiles(), policy.AllowAll(), "c")
-		if s, _ := a.resolveResource("other://x"); s != nil {
+		if s, _ := a.view.Load().resource("other://x"); s != nil {
 			t.Errorf("got %q, want none", s.Name)
 		}
 	})
@@ -108,13 +108,13 @@ func TestLinksInResults(t *testing.T) {
 	bubble(t, "two servers with resources", func(t *testing.T) {
 		reply := upstreamtest.Rule{On: "tools/call get", Do: []upstreamtest.Step{{Reply: raw(content("file:///a", "file:///new", `other:\/\/x`))}}}
 		a, h := startListed(t, twoWithFiles(reply), policy.AllowAll(), "a", "b", "c")
-		if s, _ := a.resolveResource("other://x"); s != nil {
+		if s, _ := a.view.Load().resource("other://x"); s != nil {
 			t.Errorf("before: got %q, want none", s.Name)
 		}
 		want(t, "result", h.send(legacy.call("1", "b__get", "{}")),
 			`{"jsonrpc":"2.0","id":1,"result":`+content("b+file:///a", "b+file:///new", `other:\/\/x`)+`}`)
 		for uri, original := range map[string]string{"b+file:///a": "file:///a", "b+file:///new": "file:///new", "other://x": "other://x"} {
-			if s, got := a.resolveResource(uri); s == nil || s.Name != "b" || got != original {
+			if s, got := a.view.Load().resource(uri); s == nil || s.Name != "b" || got != original {
 				t.Errorf("%s: got %v, %q, want b, %q", uri, s, got, original)
 			}
 		}

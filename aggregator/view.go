@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
-	"github.com/weir-mcp/weir/policy"
 )
 
-// view is what the principal sees of a snapshot. It is immutable.
+// view is what the principal sees of a world and of what its servers list. It is
+// immutable.
 type view struct {
+	*world
+	learned  *learned
 	snapshot *catalog.Snapshot
 	lists    [catalog.Kinds]*viewedList
 	shown    map[string]bool // the servers that are there for the principal
@@ -21,8 +23,9 @@ type view struct {
 func (a *Aggregator) setSnapshot() (changed bool) {
 	a.merging.Lock()
 	defer a.merging.Unlock()
-	servers := make([]catalog.Server, len(a.servers))
-	for i, s := range a.servers {
+	w := a.world.Load()
+	servers := make([]catalog.Server, len(w.servers))
+	for i, s := range w.servers {
 		servers[i] = catalog.Server{Lists: s.current(), Tools: s.Tools.Admits}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, s.Prefix, s.Aliases
 	}
@@ -30,7 +33,7 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	if old == nil {
 		old = &view{snapshot: &catalog.Snapshot{}}
 	}
-	v := a.look(catalog.Merge(a.cfg.Names, servers))
+	v := a.look(w, catalog.Merge(w.names, servers))
 	for _, warning := range v.snapshot.Warnings {
 		if !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
 			a.log.Warn().Err(warning).Msg("merging lists")
@@ -51,21 +54,21 @@ func sameText(a error) func(error) bool {
 
 // look applies the policy to a snapshot. weir's own tools stand behind the
 // servers'.
-func (a *Aggregator) look(snapshot *catalog.Snapshot) *view {
-	v := &view{snapshot: snapshot, shown: make(map[string]bool, len(a.servers))}
+func (a *Aggregator) look(w *world, snapshot *catalog.Snapshot) *view {
+	v := &view{world: w, learned: a.learned, snapshot: snapshot, shown: make(map[string]bool, len(w.servers))}
 	for k := range catalog.Kind(catalog.Kinds) {
 		l := &viewedList{kind: k}
 		for _, route := range snapshot.Routes(k) {
-			if a.listed(route) {
+			if v.listed(route) {
 				l.add(route)
 				v.shown[route.Server] = true
 			}
 		}
 		v.lists[k] = l
 	}
-	v.lists[catalog.Tools].own = a.ownTools().Listed()
-	for _, s := range a.servers {
-		if a.shows(s) {
+	v.lists[catalog.Tools].own = v.ownTools().Listed()
+	for _, s := range w.servers {
+		if v.mayShow(s) {
 			v.shown[s.Name] = true
 		}
 	}
@@ -77,23 +80,14 @@ func (a *Aggregator) look(snapshot *catalog.Snapshot) *view {
 	return v
 }
 
-// shows reports whether a server is there for the principal, whatever it lists.
+// mayShow reports whether a server is there for the principal, whatever it lists.
 // Of what one might list that was never asked nothing is known.
-func (a *Aggregator) shows(s *server) bool {
+func (v *view) mayShow(s *server) bool {
 	if lists := s.current(); lists == nil || !lists.Known() {
 		return true
 	}
-	return a.cfg.Policy.Decide(policy.Request{Server: s.Name, Kind: policy.AnyKind}).Listed()
+	return v.present(s.Name)
 }
-
-// judge is the policy's word on what a server lists. A template is judged by
-// its text, as a resource.
-func (a *Aggregator) judge(route *catalog.Route) policy.Verdict {
-	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[route.Kind]
-	return a.cfg.Policy.Decide(policy.Request{Server: route.Server, Kind: kind, Name: route.Item.Name()})
-}
-
-func (a *Aggregator) listed(route *catalog.Route) bool { return a.judge(route).Listed() }
 
 // claims are the capabilities that hosts are told of. weir's own tools are tools
 // too.

@@ -112,16 +112,32 @@ func (c *call) failure(err error) (text string, data []byte) {
 	return text, errorData(f.Kind(), f.Detail(), tool)
 }
 
-// deniedResult is a tool that is listed and may not be called.
+// deniedResult is a tool that is listed and may not be called, or not with these
+// arguments.
 func (a *Aggregator) deniedResult(route *catalog.Route, v policy.Verdict, modern bool) []byte {
+	text := deniedText("Tool", "called", route, v)
+	data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: route.Server}, route.Item.Name())
+	return a.toolError(text, data, modern)
+}
+
+// deniedPrompt is a prompt that is listed and may not be used with these
+// arguments.
+func deniedPrompt(route *catalog.Route, v policy.Verdict) *refusal {
+	data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: route.Server}, "")
+	return &refusal{code: codeInternal, message: deniedText("Prompt", "used", route, v), data: data}
+}
+
+func deniedText(kind, done string, route *catalog.Route, v policy.Verdict) string {
 	where := shortPosition(v.Pos)
 	if where != "" {
 		where = " (" + where + ")"
 	}
-	text := fmt.Sprintf("Tool %q of server %q may be seen but not called: %s%s. Only the user can change that, in weir's configuration.",
-		route.Item.Name(), route.Server, v.Reason, where)
-	data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: route.Server}, route.Item.Name())
-	return a.toolError(text, data, modern)
+	how := "may be seen but not " + done
+	if v.Best > v.Level {
+		how = "may not be " + done + " with these arguments"
+	}
+	return fmt.Sprintf("%s %q of server %q %s: %s%s. Only the user can change that, in weir's configuration.",
+		kind, route.Item.Name(), route.Server, how, v.Reason, where)
 }
 
 // shortPosition leaves the folder out: hosts see no paths.

@@ -1,0 +1,45 @@
+package aggregator
+
+import (
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
+)
+
+// This file is what a call of a tool must pass before it is sent.
+
+// A query is what a host asks to be found.
+type query struct {
+	subject string           // what names it
+	params  []jsonrpc.Member // of the request; nil where there is more than one subject
+	modern  bool
+}
+
+// gates are what a call must pass, in this order. A gate may change what will be
+// sent only before the policy has judged it.
+var gates = []func(*view, *session, query, *target) *refusal{
+	(*view).checkPolicy,
+}
+
+// admit lets a call of a tool pass all gates, or says why not.
+func (v *view) admit(s *session, q query, t *target) *refusal {
+	for _, pass := range gates {
+		if refused := pass(v, s, q, t); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+// checkPolicy refuses what the policy does not allow. What is denied does not
+// exist: it is answered like what nobody has.
+func (v *view) checkPolicy(s *session, q query, t *target) *refusal {
+	t.verdict = v.judge(t.tool, t.arguments)
+	switch {
+	case !t.verdict.Listed():
+		return unknownTool(q.subject)
+	case !t.verdict.Callable():
+		s.a.log.Info().Str("upstream", t.tool.Server).Str("tool", t.name).
+			Stringer("rule", t.verdict.Pos).Msg("call refused by policy")
+		return &refusal{result: s.a.deniedResult(t.tool, t.verdict, q.modern)}
+	}
+	return nil
+}

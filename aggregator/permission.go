@@ -1,0 +1,50 @@
+package aggregator
+
+import (
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/policy"
+)
+
+// This file is the only way to the policy. Names are those that the servers
+// use: what is judged is what is sent.
+
+// decide is the policy's word on a request of the principal.
+func (v *view) decide(r policy.Request) policy.Verdict { return v.policy.Decide(r) }
+
+// listed is the policy's word on whether an item is to be in a list. A template
+// is judged by its text, as a resource.
+func (v *view) listed(route *catalog.Route) bool {
+	r := requestFor(route)
+	r.Listing = true
+	return v.decide(r).Listed()
+}
+
+// judge is the policy's word on the use of an item with these arguments, raw;
+// nil are none.
+func (v *view) judge(route *catalog.Route, arguments []byte) policy.Verdict {
+	r := requestFor(route)
+	r.Arguments = arguments
+	return v.decide(r)
+}
+
+func requestFor(route *catalog.Route) policy.Request {
+	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[route.Kind]
+	return policy.Request{Server: route.Server, Kind: kind, Name: route.Item.Name(), Definition: route.Item.Raw()}
+}
+
+// judgeURI is the policy's word on a resource, listed or not.
+func (v *view) judgeURI(server, uri string) policy.Verdict {
+	return v.decide(policy.Request{Server: server, Kind: policy.Resource, Name: uri})
+}
+
+func (v *view) readable(server, uri string) bool { return v.judgeURI(server, uri).Listed() }
+
+// present reports whether a server is there for the principal.
+func (v *view) present(server string) bool {
+	return v.decide(policy.Request{Server: server, Listing: true}).Listed()
+}
+
+// judgeOwn is the policy's word on a tool of weir's own, by its short name.
+func (v *view) judgeOwn(tool string) policy.Verdict {
+	return v.decide(policy.Request{Server: policy.Own, Kind: policy.Tool, Name: tool})
+}
