@@ -1,0 +1,102 @@
+package aggregator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/policy"
+)
+
+// A Use is what a host might want to do.
+type Use struct {
+	Kind      catalog.Kind // Tools, Prompts or Resources
+	Server    string       // that has it; "" = found by Name
+	Name      string       // as hosts write it; the server's own with Server
+	Arguments []byte       // raw object; nil for none
+}
+
+// An Explanation is what the policy says of a use, and why.
+type Explanation struct {
+	Server string // that has it
+	Name   string // the original name, or the URI, at that server
+	policy.Verdict
+
+	// Definition is the item as its server lists it, raw; nil if none lists it:
+	// then it is judged by its name alone. It must not be changed.
+	Definition []byte
+}
+
+// ErrNoSuchName is the error of Explain for what can be no server's.
+var ErrNoSuchName = errors.New("no server lists it, and none is named in it")
+
+// Explain says what the policy makes of a use, with the lists as they are now.
+// It asks nobody and sends nothing.
+func (a *Aggregator) Explain(u Use) (Explanation, error) {
+	v := a.view.Load()
+	route, e := v.meant(u)
+	if e.Server == "" {
+		return e, fmt.Errorf("%q: %w", u.Name, ErrNoSuchName)
+	}
+	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[u.Kind]
+	r := policy.Request{Server: e.Server, Kind: kind, Name: e.Name}
+	if route != nil {
+		r = requestFor(route)
+		e.Definition = route.Item.Raw()
+	}
+	r.Arguments = u.Arguments
+	e.Verdict = v.decide(r)
+	return e, nil
+}
+
+// meant finds what a use means, permitted or not, and whose it is.
+func (v *view) meant(u Use) (*catalog.Route, Explanation) {
+	if u.Server != "" {
+		return v.itemOf(u), Explanation{Server: u.Server, Name: u.Name}
+	}
+	everything := func(*catalog.Route) bool { return true }
+	var route *catalog.Route
+	switch u.Kind {
+	case catalog.Tools:
+		route = v.snapshot.Resolve(u.Name, everything)
+	case catalog.Prompts:
+		route = v.snapshot.ResolvePrompt(u.Name, everything)
+	default:
+		server, uri, _ := v.snapshot.Locate(u.Name, everything)
+		return v.itemOf(Use{Kind: u.Kind, Server: server, Name: uri}), Explanation{Server: server, Name: uri}
+	}
+	if route != nil {
+		return route, Explanation{Server: route.Server, Name: route.Item.Name()}
+	}
+	server, name := v.split(u.Name)
+	return nil, Explanation{Server: server, Name: name}
+}
+
+// itemOf returns the item of a server by its own name; nil if it is not listed.
+func (v *view) itemOf(u Use) *catalog.Route {
+	for _, route := range v.snapshot.Routes(u.Kind) {
+		if route.Server == u.Server && route.Item.Name() == u.Name {
+			return route
+		}
+	}
+	return nil
+}
+
+// split reads a name that nobody lists as one of a server that is named in it.
+// It serves explanations only: calls go by what is listed.
+func (v *view) split(name string) (server, original string) {
+	if own, ok := strings.CutPrefix(name, namespace.Reserved); ok {
+		return policy.Own, own
+	}
+	for _, s := range v.servers {
+		for _, known := range append([]string{s.Name, s.Prefix}, s.Aliases...) {
+			head := namespace.Head(v.names, namespace.Server{Prefix: known})
+			if original, ok := strings.CutPrefix(name, head); ok && head != "" {
+				return s.Name, original
+			}
+		}
+	}
+	return "", ""
+}
