@@ -86,6 +86,7 @@ type app struct {
 	Process
 	signals    *signals
 	configFlag string
+	identity   identityFlags
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -115,6 +116,7 @@ prints this help on a terminal.`,
 	})
 	root.PersistentFlags().StringVar(&a.configFlag, "config", "",
 		"the configuration `FILE` (default $WEIR_CONFIG, else weir/mcp.yaml\nwhere the user's configurations are)")
+	a.identity.add(root)
 	root.AddCommand(
 		a.serveCommand(),
 		a.demoCommand(),
@@ -122,6 +124,7 @@ prints this help on a terminal.`,
 		a.serversCommand(),
 		a.toolsCommand(),
 		a.callCommand(),
+		a.policyCommand(),
 		a.versionCommand(),
 	)
 	return root
@@ -137,9 +140,9 @@ func (a *app) noCommand(cmd *cobra.Command, args []string) error {
 		names = append(names, c.Name())
 	}
 	if near := spell.Nearest(args[0], names); near != "" {
-		return usageError("unknown command %q; did you mean %q?", args[0], "weir "+near)
+		return usageError("unknown command %q; did you mean %q?", args[0], cmd.CommandPath()+" "+near)
 	}
-	return usageError("unknown command %q (see: weir --help)", args[0])
+	return usageError("unknown command %q (see: %s --help)", args[0], cmd.CommandPath())
 }
 
 func (a *app) runBare(cmd *cobra.Command, _ []string) error {

@@ -74,7 +74,7 @@ func (s snippet) check(t *testing.T) {
 	if err := os.WriteFile(path, []byte(s.text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := config.Load(path)
+	file, err := config.Load(config.Options{Path: path})
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, s.text)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/weir-mcp/weir/aggregator"
-	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/upstream"
 )
 
@@ -26,7 +25,7 @@ type gateway struct {
 // gatewayConfig is the configuration for a command that asks the servers
 // something. A person waits for what is slow, if told so: longer than a host.
 func (a *app) gatewayConfig(ctx context.Context) (aggregator.Config, error) {
-	file, err := config.Load(a.configFlag)
+	file, err := a.load()
 	if err != nil {
 		return aggregator.Config{}, loadError(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-mcp/weir/aggregator"
-	"github.com/weir-mcp/weir/internal/config"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -58,7 +57,7 @@ func makeRoomForReaders() {
 // servedConfig is what a host is served: with a configuration that cannot be
 // used, a weir that says so.
 func (a *app) servedConfig(ctx context.Context) aggregator.Config {
-	file, err := config.Load(a.configFlag)
+	file, err := a.load()
 	if err != nil {
 		log := a.logger("")
 		a.tellOfHangups(log)

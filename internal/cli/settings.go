@@ -38,11 +38,15 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools,
 		})
 	}
-	if len(cfg.Servers) == 0 {
+	switch {
+	case file.Denied != "":
+		log.Error().Msg("no servers are served: everything is denied")
+		return withoutServers(cfg, deniedNotice(file.Denied))
+	case len(cfg.Servers) == 0:
 		cfg.Notice = noServersNotice(file)
 		return cfg
 	}
-	chain, err := parseChain(a.getenv(chainVariable)).enter(file.Path, "")
+	chain, err := parseChain(a.getenv(chainVariable)).enter(file.Path, file.Principal.Profile)
 	if err != nil {
 		log.Error().Err(err).Msg("no servers are served")
 		return withoutServers(cfg, chainNotice)
@@ -73,7 +77,15 @@ const chainNotice = "This weir was started by a weir that serves the same config
 	"so it offers no servers: it would start itself without end. " +
 	"Take the entry that starts weir out of weir's own configuration."
 
+// deniedNotice is for a host that may do nothing: no server is started for it.
+func deniedNotice(why string) string {
+	return "weir offers this host no servers, since its policy denies everything to it: " + why + "."
+}
+
 func noServersNotice(file *config.File) string {
+	if profile := file.Principal.Profile; profile != "" {
+		return fmt.Sprintf("The profile %q of weir's configuration has no servers, so there are no tools.", profile)
+	}
 	where := file.Path
 	if where == "" {
 		where = file.Want
@@ -153,7 +165,7 @@ func logProblems(log zerolog.Logger, err error) {
 // loadError words the error of a command that cannot go on without its
 // configuration.
 func loadError(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNoKeyFile) {
 		return fmt.Errorf("%w\n(--config and $WEIR_CONFIG name a file that must exist)", err)
 	}
 	return err

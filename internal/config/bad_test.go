@@ -14,12 +14,12 @@ func TestBadFiles(t *testing.T) {
 		{"a list", "- a\n", `mcp.yaml:1: this is a list, want keys with values`},
 		{"text", "hello\n", `mcp.yaml:1: this is text, want keys with values`},
 		{"unknown key", "server: {}\n", `mcp.yaml:1: unknown key "server" (did you mean "servers"?)`},
-		{"unknown key, nothing near", "zzz: {}\n", `mcp.yaml:1: unknown key "zzz" (known are servers, aliases, policy, policies, env_file, names, cache, limits, log)`},
+		{"unknown key, nothing near", "zzz: {}\n", `mcp.yaml:1: unknown key "zzz" (known are servers, aliases, policy, policies, keys, teams, orgs, profiles, env_file, names, cache, limits, log)`},
 		{"unknown key of a server", "servers:\n  a:\n    comand: x\n", `mcp.yaml:3: servers.a: unknown key "comand" (did you mean "command"?)`},
 		{"case counts", "servers:\n  a: {Command: x}\n", `mcp.yaml:2: servers.a: unknown key "Command" (did you mean "command"?)`},
 		{"swapped letters", "servers:\n  a: {ulr: x}\n", `mcp.yaml:2: servers.a: unknown key "ulr" (did you mean "url"?)`},
 		{"unknown key of a rule", "policy:\n  default: deny\n  rules:\n    - {server: a, tol: x, level: read}\n", `mcp.yaml:4: policy.rules.1: unknown key "tol" (did you mean "tool"?)`},
-		{"later key", "profiles: {}\n", `mcp.yaml:1: key "profiles" is known, but not supported by this version`},
+		{"later key", "profiles: {p: {expose: all}}\n", `mcp.yaml:1: profiles.p: key "expose" is known, but not supported by this version`},
 		{"later key of a server", "servers:\n  a:\n    command: x\n    auth: {type: bearer}\n", `mcp.yaml:4: servers.a: key "auth" is known, but not supported by this version`},
 		{"later key of a rule", "policy: {default: deny, rules: [{server: a, level: deny, when: 'true'}]}\n", `mcp.yaml:1: policy: rule 1: "when" is not supported by this version`},
 		{"twice", "servers:\n  a: {command: x}\n  b: {command: x}\n  a: {command: y}\n", `mcp.yaml:4: servers: key "a" stands here twice (first on line 2)`},
@@ -68,7 +68,7 @@ func TestBadFiles(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := write(t, "mcp.yaml", tt.text)
-			f, err := Load(path)
+			f, err := Load(Options{Path: path})
 			if err == nil {
 				t.Fatalf("got %+v, want an error", f)
 			}
@@ -136,7 +136,7 @@ func TestBrokenServers(t *testing.T) {
 	} {
 		t.Run(tt.text, func(t *testing.T) {
 			path := write(t, "mcp.yaml", "servers:\n  a: "+tt.text+"\n  b: {command: x}\n")
-			f, err := Load(path)
+			f, err := Load(Options{Path: path})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,25 +26,29 @@ var logLevels = []string{"trace", "debug", "info", "warn", "error"}
 
 // A maker makes a File of a document and gathers what is wrong.
 type maker struct {
-	doc  *document
-	file *File
-	errs []error
+	options  Options
+	doc      *document
+	file     *File
+	compiled map[string]*policy.Policy // by name; nil is one that is wrong
+	selected map[string]bool           // the servers of the profile; nil for all
+	errs     []error
 }
 
 // build makes a File of what the decoder has read.
-func build(path string, doc *document, d *decoder) (*File, error) {
+func build(o Options, doc *document, d *decoder) (*File, error) {
 	if len(d.errs) > 0 {
 		return nil, inOrder(d.errs)
 	}
-	m := &maker{doc: doc, file: defaults(path)}
+	m := &maker{options: o, doc: doc, file: defaults(o.Path)}
 	m.file.Warnings = d.warn
 	m.serverNames()
 	m.aliases()
 	m.settings()
-	m.policy()
+	roster, profile := m.principals(), m.profiles()
 	if len(m.errs) > 0 {
 		return nil, inOrder(m.errs)
 	}
+	m.identify(roster, profile)
 	m.servers()
 	return m.file, nil
 }
@@ -53,7 +57,7 @@ func build(path string, doc *document, d *decoder) (*File, error) {
 func defaults(path string) *File {
 	return &File{
 		Path:         path,
-		Policy:       policy.AllowAll(),
+		Policy:       policy.DenyAll("nobody has been identified"),
 		Names:        namespace.Rules{Max: namespace.DefaultMax, Separator: namespace.DefaultSeparator},
 		CacheMaxAge:  DefaultCacheMaxAge,
 		MessageLimit: upstream.DefaultMessageLimit,
@@ -152,34 +156,22 @@ func (m *maker) names(n *names) {
 	}
 }
 
-// policy compiles all policies, chosen or not: one that is wrong is found before
-// it is needed.
-func (m *maker) policy() {
-	compiled := map[string]*policy.Policy{}
-	for _, p := range m.doc.Policies {
-		p.value.Name = p.key
-		compiled[p.key] = m.compile(p.value)
-	}
-	switch chosen := m.doc.Policy; {
-	case chosen == nil && m.doc.Policies == nil: // what defaults say
-	case chosen == nil:
-		m.file.Policy = policy.DenyAll("there are policies, and none is chosen")
-		m.warn("%s: everything is denied: there are policies, and none is chosen (add policy: NAME)", m.file.Path)
-	case chosen.inline != nil:
-		m.file.Policy = m.compile(*chosen.inline)
-	case compiled[chosen.name.value] == nil && len(m.errs) == 0:
-		m.fail(chosen.name.pos, "there is no policy %q%s", chosen.name.value, meant(chosen.name.value, slices.Sorted(maps.Keys(compiled))))
-	default:
-		m.file.Policy = compiled[chosen.name.value]
-	}
-}
-
 func (m *maker) compile(c policy.Config) *policy.Policy {
-	p, err := policy.Compile(c, policy.Servers{Aliases: m.file.Aliases})
+	p, err := policy.Compile(c, m.policyServers())
 	if err != nil {
 		m.errs = append(m.errs, err)
 	}
 	return p
+}
+
+// policyServers is what policies must know of the servers.
+func (m *maker) policyServers() policy.Servers {
+	known := policy.Servers{Aliases: m.file.Aliases, Tags: map[string][]string{}, Trusted: map[string]bool{}}
+	for _, s := range m.doc.Servers {
+		known.Tags[s.key] = s.value.Tags
+		known.Trusted[s.key] = s.value.TrustAnnotations != nil && *s.value.TrustAnnotations
+	}
+	return known
 }
 
 func (m *maker) servers() {
@@ -190,6 +182,9 @@ func (m *maker) servers() {
 	}
 	m.file.Servers = make([]Server, 0, len(m.doc.Servers))
 	for _, s := range m.doc.Servers {
+		if m.selected != nil && !m.selected[s.key] {
+			continue
+		}
 		made := makeServer(e, s)
 		made.MessageLimit = m.file.MessageLimit
 		made.Aliases = slices.Sorted(slices.Values(aliases[s.key]))

@@ -51,7 +51,7 @@ func TestFileReferences(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestEnvFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("WEIR_TEST_A", "of the environment, ")
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,14 +139,14 @@ func TestAliasBomb(t *testing.T) {
 	for i := range 200 {
 		b.WriteString("  b" + strings.Repeat("b", i%20) + string(rune('a'+i/20)) + ": {command: x, args: *a}\n")
 	}
-	_, err := Load(write(t, "mcp.yaml", b.String()))
+	_, err := Load(Options{Path: write(t, "mcp.yaml", b.String())})
 	if err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.Contains(err.Error(), "aliases make the file too large") {
 		t.Errorf("got error %v, want that aliases make the file too large", err)
 	}
 }
 
 func TestFileTooLarge(t *testing.T) {
-	_, err := Load(write(t, "mcp.yaml", strings.Repeat("#", maxFileSize+1)))
+	_, err := Load(Options{Path: write(t, "mcp.yaml", strings.Repeat("#", maxFileSize+1))})
 	if err == nil || !strings.Contains(err.Error(), "larger than 4194304 bytes") {
 		t.Errorf("got error %v, want that it is too large", err)
 	}

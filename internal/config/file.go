@@ -21,7 +21,10 @@ type File struct {
 	Servers []Server          // as they stand in the file
 	Aliases map[string]string // alias -> name of a server
 
-	Policy       *policy.Policy // never nil
+	Principal policy.Principal
+	Policy    *policy.Policy // of the principal; never nil
+	Denied    string         // why that denies everything, a sentence part; "" if it does not
+
 	Names        namespace.Rules
 	CacheMaxAge  time.Duration
 	MessageLimit int    // bytes
@@ -48,6 +51,10 @@ type document struct {
 	Aliases  mapping[text]          `yaml:"aliases"`
 	Policy   *chosenPolicy          `yaml:"policy"`
 	Policies mapping[policy.Config] `yaml:"policies"`
+	Keys     []key                  `yaml:"keys"`
+	Teams    mapping[team]          `yaml:"teams"`
+	Orgs     mapping[org]           `yaml:"orgs"`
+	Profiles mapping[profile]       `yaml:"profiles"`
 	EnvFile  *text                  `yaml:"env_file"`
 	Names    *names                 `yaml:"names"`
 	Cache    *cache                 `yaml:"cache"`
@@ -56,7 +63,7 @@ type document struct {
 
 	more map[string]string // what references may name besides variables
 
-	_ struct{} `later:"tools keys teams orgs profiles audit"`
+	_ struct{} `later:"tools audit"`
 }
 
 // A server is one entry of servers in weir's own shape.
@@ -84,9 +91,11 @@ type server struct {
 	Description    *string   `yaml:"description"`
 	Tags           []string  `yaml:"tags"`
 
+	TrustAnnotations *bool `yaml:"trust_annotations"` // a granting condition may look at its tools' annotations
+
 	problems []error // known beforehand: it is Broken
 
-	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides pin validate trust_annotations"`
+	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides pin validate"`
 }
 
 // A filter selects tools by globs over their original names.

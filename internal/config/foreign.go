@@ -63,7 +63,7 @@ func (t *tree) decode(_ *decoder, n *yaml.Node) { t.root = n }
 
 // ownKeys of weir's shape must not be passed over in a foreign file: somebody
 // relies on them.
-var ownKeys = []string{"policy", "policies", "teams", "orgs"}
+var ownKeys = []string{"policy", "policies", "keys", "teams", "orgs", "profiles"}
 
 // isForeign reports whether a file has another program's shape.
 func isForeign(root *yaml.Node) bool {
@@ -99,7 +99,7 @@ func member(n *yaml.Node, key string) *yaml.Node {
 }
 
 // parseForeign makes a File of another program's.
-func parseForeign(d *decoder, root *yaml.Node) (*File, error) {
+func parseForeign(o Options, d *decoder, root *yaml.Node) (*File, error) {
 	d.lenient = true
 	doc := &document{more: editorVariables()}
 	var servers mapping[tree]
@@ -120,7 +120,7 @@ func parseForeign(d *decoder, root *yaml.Node) (*File, error) {
 		d.warn = append(d.warn, fmt.Sprintf("%s: ignoring %s", d.file, strings.Join(ignored, ", ")))
 	}
 	doc.Servers = convertAll(d, servers)
-	return build(d.file, doc, d)
+	return build(o, doc, d)
 }
 
 // editorVariables are what the files of Cursor and VS Code may name.

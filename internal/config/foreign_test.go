@@ -29,7 +29,7 @@ const claudeDesktop = `{
 
 func TestMCPServers(t *testing.T) {
 	path := write(t, "claude_desktop_config.json", claudeDesktop)
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestForeignEntries(t *testing.T) {
 
 func TestForeignUnknownKeysWarn(t *testing.T) {
 	path := write(t, "mcp.json", "{\"mcpServers\": {\"s\": {\n\"command\": \"x\",\n\"alwaysAllow\": [\"a\"]}}}")
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestVSCode(t *testing.T) {
 
 func TestForeignFileWithPolicy(t *testing.T) {
 	path := write(t, "mcp.json", "{\"mcpServers\": {},\n\"policy\": {\"default\": \"deny\"}}")
-	_, err := Load(path)
+	_, err := Load(Options{Path: path})
 	want := `mcp.json:2: "policy" stands beside another program's servers; put them into weir's own form to use it`
 	if err == nil || bare(path, err.Error()) != want {
 		t.Errorf("got error %v, want %s", err, want)
@@ -182,7 +182,7 @@ func TestForeignEnvFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"mcpServers": {"s": {"command": "x", "envFile": ".env", "env": {"A": "over"}}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestJSONErrors(t *testing.T) {
 		{"{\"servers\": {},\n\"servers\": {}}", `mcp.json:2: key "servers" stands here twice (first on line 1)`},
 	} {
 		path := write(t, "mcp.json", tt.text)
-		_, err := Load(path)
+		_, err := Load(Options{Path: path})
 		if err == nil || bare(path, err.Error()) != tt.want {
 			t.Errorf("%q: got error %v, want %s", tt.text, err, tt.want)
 		}

@@ -15,26 +15,48 @@ import (
 // maxFileSize bounds a configuration, in bytes.
 const maxFileSize = 4 << 20
 
+// Options are what a process says of itself.
+type Options struct {
+	Path    string // of the configuration; "" to find it
+	Key     []byte // of who is served; nil for none
+	Profile string // "" for none
+}
+
 // Load finds the configuration, reads it and makes it ready for use. It is, in
-// this order: path (from the command line), $WEIR_CONFIG, and weir/mcp.yaml in
+// this order: o.Path (from the command line), $WEIR_CONFIG, and weir/mcp.yaml in
 // the user's configuration folder; never a file that merely lies in the working
 // folder. That there is none is no error. The error lists all that is wrong,
 // one line each, as FILE:LINE: what.
-func Load(path string) (*File, error) {
-	path, demanded := find(path)
+//
+// A key that is not known, or that no policy is for, is no error: then the policy
+// denies everything, and a warning says why.
+func Load(o Options) (*File, error) {
+	path, demanded := find(o.Path)
+	o.Path = path
 	if path == "" {
-		return defaults(""), nil
+		return nothing(o, "")
 	}
 	data, err := readFile(path, maxFileSize)
 	if errors.Is(err, fs.ErrNotExist) && !demanded {
-		f := defaults("")
-		f.Want = path
-		return f, nil
+		o.Path = ""
+		return nothing(o, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return parse(path, data)
+	return parse(o, data)
+}
+
+// nothing is the File where there is no file; want is where one would be.
+func nothing(o Options, want string) (*File, error) {
+	if o.Profile != "" {
+		return nil, fmt.Errorf("there is no profile %q: there is no configuration", o.Profile)
+	}
+	f, err := build(o, &document{}, &decoder{})
+	if err == nil {
+		f.Want = want
+	}
+	return f, err
 }
 
 // find returns where the configuration should be, absolute, and whether
@@ -76,8 +98,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// parse makes a File of the text at path.
-func parse(path string, data []byte) (*File, error) {
+// parse makes a File of the text at o.Path.
+func parse(o Options, data []byte) (*File, error) {
+	path := o.Path
 	root, err := parseTree(path, data)
 	if err != nil {
 		return nil, err
@@ -86,13 +109,13 @@ func parse(path string, data []byte) (*File, error) {
 	switch {
 	case root == nil:
 		d.warn = append(d.warn, path+": the file is empty")
-		return build(path, &document{}, d)
+		return build(o, &document{}, d)
 	case isForeign(root):
-		return parseForeign(d, root)
+		return parseForeign(o, d, root)
 	}
 	var doc document
 	d.value(root, &doc)
-	return build(path, &doc, d)
+	return build(o, &doc, d)
 }
 
 // parseTree reads JSON or YAML. The tree of an empty file is nil. What begins

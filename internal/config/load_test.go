@@ -27,7 +27,7 @@ func write(t testing.TB, name, content string) string {
 
 func load(t testing.TB, name, content string) *File {
 	t.Helper()
-	f, err := Load(write(t, name, content))
+	f, err := Load(Options{Path: write(t, name, content)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestFind(t *testing.T) {
 	}
 	first := func(path string) string {
 		t.Helper()
-		f, err := Load(path)
+		f, err := Load(Options{Path: path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,11 +87,11 @@ func TestFind(t *testing.T) {
 	if got := first(filepath.Join(home, "flag.yaml")); got != "flag" {
 		t.Errorf("got server %q, want that of the given path", got)
 	}
-	if _, err := Load("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
+	if _, err := Load(Options{Path: "nowhere.yaml"}); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("got error %v, want one that names the file", err)
 	}
 	t.Setenv("WEIR_CONFIG", "nowhere.yaml")
-	if _, err := Load(""); err == nil {
+	if _, err := Load(Options{}); err == nil {
 		t.Error("got no error for a $WEIR_CONFIG that is not there")
 	}
 }
@@ -100,7 +100,7 @@ func TestNoFile(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", "")
 	t.Setenv("WEIR_CONFIG", "")
-	f, err := Load("")
+	f, err := Load(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestNoHome(t *testing.T) {
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "WEIR_CONFIG", "AppData", "USERPROFILE"} {
 		t.Setenv(name, "")
 	}
-	f, err := Load("")
+	f, err := Load(Options{})
 	if err != nil || f.Path != "" {
 		t.Errorf("got %v, %v, want an empty configuration", f, err)
 	}
@@ -162,7 +162,7 @@ cache: {max_age: 1h}
 limits: {message: 1MiB}
 log: {level: debug}
 `)
-	f, err := Load(path)
+	f, err := Load(Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func glob(t testing.TB, pattern string) policy.Glob {
 }
 
 func TestExample(t *testing.T) {
-	f, err := Load(filepath.Join("..", "..", "mcp.yaml.example"))
+	f, err := Load(Options{Path: filepath.Join("..", "..", "mcp.yaml.example")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,8 +286,8 @@ func TestPolicyChoice(t *testing.T) {
 		{"none", "", policy.Execute, "no policy is configured"},
 		{"inline", "policy: {default: read}", policy.Read, "no rule matches; the default is read"},
 		{"by name", "policies: {p: {default: admin}}\npolicy: p", policy.Admin, "no rule matches; the default is admin"},
-		{"not chosen", "policies: {p: {default: admin}}", policy.Deny, "there are policies, and none is chosen"},
-		{"all commented out", "policies:", policy.Deny, "there are policies, and none is chosen"},
+		{"not chosen", "policies: {p: {default: admin}}", policy.Deny, "no policy is chosen: name one at the top of the configuration (policy: NAME)"},
+		{"all commented out", "policies:", policy.Deny, "no policy is chosen: name one at the top of the configuration (policy: NAME)"},
 		{"by alias", "policy: {default: deny, rules: [{server: al, level: read}]}", policy.Read, `rule 1 gives read to all of server "al"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -385,7 +385,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, path := range []string{"/nowhere/mcp.yaml", "/nowhere/mcp.json"} {
-			file, err := parse(path, data)
+			file, err := parse(Options{Path: path}, data)
 			if (file == nil) == (err == nil) {
 				t.Fatalf("got %v and error %v", file, err)
 			}
@@ -417,7 +417,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.Run("whole", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Load(path); err != nil {
+			if _, err := Load(Options{Path: path}); err != nil {
 				b.Fatal(err)
 			}
 		}

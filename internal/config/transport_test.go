@@ -21,7 +21,7 @@ func TestTransports(t *testing.T) {
 		{`{url: "${WEIR_TEST_WS}"}`, "websocket", "wss://x.example/mcp", "mcp"},
 	} {
 		t.Run(tt.text, func(t *testing.T) {
-			f, err := Load(write(t, "mcp.yaml", "servers: {s: "+tt.text+"}\n"))
+			f, err := Load(Options{Path: write(t, "mcp.yaml", "servers: {s: "+tt.text+"}\n")})
 			if err != nil {
 				t.Fatal(err)
 			}
