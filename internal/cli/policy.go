@@ -6,11 +6,16 @@ import "github.com/spf13/cobra"
 func (a *app) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Who may do what",
-		Args:  a.noCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Say who may do what, and make keys",
+		Long: `Say what the policy of the configuration makes of a call, and make keys for hosts
+that are to be told apart. How a policy is written: docs/policy.md.`,
+		Example: `  weir policy explain files__delete_file
+  weir policy key laptop`,
+		Args: a.noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
+		a.policyExplainCommand(),
 		a.policyKeyCommand(),
 	)
 	return cmd
