@@ -26,12 +26,13 @@ const DefaultPatience = 5 * time.Second
 
 // Config is what an Aggregator is made of.
 type Config struct {
-	Servers  []Server // in the order of the configuration
-	Names    namespace.Rules
-	Policy   *policy.Policy // nil denies everything
-	MaxAge   time.Duration  // of stored lists; 0 = DefaultMaxAge
-	Patience time.Duration  // for the first list; 0 = DefaultPatience
-	Store    *catalog.Store // required
+	Servers   []Server // in the order of the configuration
+	Names     namespace.Rules
+	Policy    *policy.Policy   // nil denies everything
+	Principal policy.Principal // whom every Session serves: the policy is theirs
+	MaxAge    time.Duration    // of stored lists; 0 = DefaultMaxAge
+	Patience  time.Duration    // for the first list; 0 = DefaultPatience
+	Store     *catalog.Store   // required
 
 	MessageLimit int    // bytes of one message from the host; 0 = upstream.DefaultMessageLimit
 	Version      string // of weir, as serverInfo and clientInfo tell it

@@ -28,6 +28,7 @@ func (s *session) era(r *request) *refusal {
 		return &refusal{code: codeInvalidParams, message: "Invalid params: _meta needs the object " + upstream.MetaCapabilities}
 	}
 	r.modern, r.version = true, upstream.ModernVersion
+	s.noteClient(jsonrpc.Find(r.meta, upstream.MetaClientInfo))
 	if level := jsonrpc.Find(r.meta, upstream.MetaLogLevel); level != nil {
 		var known bool
 		if r.level, known = readLevel(level); !known {
@@ -84,6 +85,7 @@ func (s *session) initialize(r *request) {
 	d := readDeclared(jsonrpc.Find(r.params, "capabilities"))
 	d.version = version
 	s.declared.Store(d)
+	s.noteClient(jsonrpc.Find(r.params, "clientInfo"))
 	s.a.open(s.peer(r))
 	result := append([]byte(`{"protocolVersion":`), jsonrpc.AppendString(nil, version)...)
 	result = s.appendSelf(result, version)

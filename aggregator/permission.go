@@ -8,8 +8,12 @@ import (
 // This file is the only way to the policy. Names are those that the servers
 // use: what is judged is what is sent.
 
-// decide is the policy's word on a request of the principal.
-func (v *view) decide(r policy.Request) policy.Verdict { return v.policy.Decide(r) }
+// decide is the policy's word on a request of the principal, by way of the
+// client whose view this is.
+func (v *view) decide(r policy.Request) policy.Verdict {
+	r.Principal, r.Client = v.principal, v.client
+	return v.policy.Decide(r)
+}
 
 // listed is the policy's word on whether an item is to be in a list. A template
 // is judged by its text, as a resource.

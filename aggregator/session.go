@@ -26,6 +26,7 @@ type session struct {
 	behind sync.WaitGroup // goroutines of requests that wait for something
 
 	declared atomic.Pointer[declared] // by initialize, which the reader alone handles
+	client   atomic.Pointer[client]   // by initialize, or the latest modern request; written by the reader
 
 	// Of the reader alone.
 	message jsonrpc.Message
@@ -55,12 +56,19 @@ func newSession(a *Aggregator, out io.Writer) *session {
 		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server), following: make(map[followed]bool),
 	}
 	s.declared.Store(readDeclared(nil))
+	s.client.Store(&client{})
 	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }))
 	return s
 }
 
 // view is what the host may see now.
-func (s *session) view() *view { return s.a.view.Load() }
+func (s *session) view() *view {
+	v := s.a.view.Load()
+	if v.clients == nil {
+		return v
+	}
+	return s.a.viewOf(v, s.client.Load().Client)
+}
 
 // run reads until the host or ctx ends, then gives up what is in flight. What
 // was answered before is written, if the host takes it soon.

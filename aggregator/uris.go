@@ -73,7 +73,7 @@ func (v *view) resource(uri string) (*server, string) {
 // learn remembers the URIs in a result of a server. Where no other server has
 // resources there is nothing to know.
 func (a *Aggregator) learn(from *server, fields []jsonrpc.Member) {
-	if len(a.view.Load().sharers) < 2 {
+	if v := a.view.Load(); v.clients == nil && len(v.sharers) < 2 {
 		return
 	}
 	for _, raw := range resultURIs(fields) {

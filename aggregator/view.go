@@ -5,12 +5,15 @@ import (
 	"slices"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/policy"
 )
 
 // view is what the principal sees of a world and of what its servers list. It is
 // immutable.
 type view struct {
 	*world
+	client   policy.Client // whose view it is, where that makes a difference
+	clients  *clientViews  // the views of the others; nil where it makes none
 	learned  *learned
 	snapshot *catalog.Snapshot
 	lists    [catalog.Kinds]*viewedList
@@ -33,7 +36,7 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	if old == nil {
 		old = &view{snapshot: &catalog.Snapshot{}}
 	}
-	v := a.look(w, catalog.Merge(w.names, servers))
+	v := a.look(w, policy.Client{}, catalog.Merge(w.names, servers))
 	for _, warning := range v.snapshot.Warnings {
 		if !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
 			a.log.Warn().Err(warning).Msg("merging lists")
@@ -43,6 +46,9 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 		if !l.adopt(old.lists[k]) {
 			changed = true
 		}
+	}
+	if w.policy.LooksAtClient() {
+		v.clients, changed = &clientViews{}, true // each session finds out for itself
 	}
 	a.view.Store(v)
 	return changed
@@ -54,8 +60,8 @@ func sameText(a error) func(error) bool {
 
 // look applies the policy to a snapshot. weir's own tools stand behind the
 // servers'.
-func (a *Aggregator) look(w *world, snapshot *catalog.Snapshot) *view {
-	v := &view{world: w, learned: a.learned, snapshot: snapshot, shown: make(map[string]bool, len(w.servers))}
+func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snapshot) *view {
+	v := &view{world: w, client: client, learned: a.learned, snapshot: snapshot, shown: make(map[string]bool, len(w.servers))}
 	for k := range catalog.Kind(catalog.Kinds) {
 		l := &viewedList{kind: k}
 		for _, route := range snapshot.Routes(k) {

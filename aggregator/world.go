@@ -9,17 +9,18 @@ import (
 // A world is who the servers are and what is allowed, as a configuration says.
 // It is immutable: another configuration makes another world.
 type world struct {
-	servers []*server // in the order of the configuration
-	byName  map[string]*server
-	names   namespace.Rules
-	policy  *policy.Policy
-	notice  string // why there are no servers; "" if there are
+	servers   []*server // in the order of the configuration
+	byName    map[string]*server
+	names     namespace.Rules
+	policy    *policy.Policy
+	principal policy.Principal
+	notice    string // why there are no servers; "" if there are
 }
 
 func newWorld(cfg *Config, servers []*server) *world {
 	w := &world{
 		servers: servers, byName: make(map[string]*server, len(servers)),
-		names: cfg.Names, policy: cfg.Policy, notice: cfg.Notice,
+		names: cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
 	}
 	for _, s := range servers {
 		w.byName[s.Name] = s

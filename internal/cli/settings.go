@@ -27,6 +27,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 	cfg := aggregator.Config{
 		Names:        file.Names,
 		Policy:       file.Policy,
+		Principal:    file.Principal,
 		MaxAge:       file.CacheMaxAge,
 		MessageLimit: file.MessageLimit,
 		Version:      version,
