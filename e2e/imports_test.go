@@ -26,8 +26,8 @@ var order = []place{
 	{
 		"internal/cli",
 		[]string{
-			"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/config", "internal/demo",
-			"internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process",
+			"aggregator", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/redact",
+			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
 	},
@@ -40,9 +40,11 @@ var order = []place{
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
 	{
 		"aggregator",
-		[]string{"aggregator/catalog", "aggregator/namespace", "policy", "upstream", "upstream/jsonrpc"},
+		[]string{"aggregator/audit", "aggregator/catalog", "aggregator/namespace", "policy", "upstream", "upstream/jsonrpc"},
 		"the host side knows servers, not how bytes get there",
 	},
+	{"aggregator/audit", []string{"upstream/jsonrpc", "upstream/state"}, "a record is lines in a file; who decided what is not its business"},
+	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
 	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"policy", nil, "a decision is a function of its request"},

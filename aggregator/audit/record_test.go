@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 7_654_321, time.FixedZone("", 3600))
+
+func full() Record {
+	return Record{
+		Time: noon, Principal: "laptop", Host: "claude-code 2.1", Server: "files", Kind: KindTool, Method: "tools/call",
+		Name: "read <\x00é\"", Verdict: "execute", Rule: "rule 2", RuleFile: `C:\weir\mcp.yaml`, RuleLine: 12,
+		Outcome: OK, Duration: 1042 * time.Microsecond, RequestBytes: 120, ResponseBytes: 3000,
+	}
+}
+
+func TestLine(t *testing.T) {
+	change := func(f func(*Record)) Record {
+		r := full()
+		f(&r)
+		return r
+	}
+	head := `{"time":"2026-11-22T11:00:00.007Z","principal":"laptop","host":"claude-code 2.1","server":"files",`
+	middle := `"kind":"tool","method":"tools/call","name":"read <\u0000é\"","verdict":"execute",`
+	rule := `"rule":"rule 2 (C:\\weir\\mcp.yaml:12)",`
+	tail := `"duration_ms":1.042,"request_bytes":120,"response_bytes":3000`
+	for _, tt := range []struct {
+		name   string
+		record Record
+		want   string
+	}{
+		{"all", full(), head + middle + rule + `"outcome":"ok",` + tail + "}\n"},
+		{
+			"a default decided", change(func(r *Record) { r.Rule = "" }),
+			head + middle + `"rule":"C:\\weir\\mcp.yaml:12","outcome":"ok",` + tail + "}\n",
+		},
+		{
+			"nothing decided", change(func(r *Record) { r.Rule, r.RuleFile = "", "" }),
+			head + middle + `"rule":"","outcome":"ok",` + tail + "}\n",
+		},
+		{
+			"failed", change(func(r *Record) { r.Outcome, r.Failure, r.MaybeRan = Failed, "timeout", true }),
+			head + middle + rule + `"outcome":"failed","failure":"timeout","maybe_ran":true,` + tail + "}\n",
+		},
+		{
+			"list", change(func(r *Record) { r.Kind, r.Count = KindList, 0 }),
+			strings.Replace(head+middle+rule+`"outcome":"ok","count":0,`+tail+"}\n", `"kind":"tool"`, `"kind":"list"`, 1),
+		},
+		{
+			"arguments", change(func(r *Record) { r.Arguments = []byte("{\"a\":\n\"b\"}") }),
+			head + middle + rule + `"outcome":"ok",` + tail + `,"arguments":{"a": "B"}}` + "\n",
+		},
+		{
+			"whole milliseconds", change(func(r *Record) { r.Duration = 3 * time.Millisecond }),
+			head + middle + rule + `"outcome":"ok",` + strings.Replace(tail, "1.042", "3", 1) + "}\n",
+		},
+	} {
+		e := lineEncoder{redact: func(dst, raw []byte) []byte { return append(dst, bytes.ReplaceAll(raw, []byte("b"), []byte("B"))...) }}
+		if got := string(e.append(nil, &tt.record)); got != tt.want {
+			t.Errorf("%s:\ngot  %swant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestClockGoesOn(t *testing.T) {
+	var e lineEncoder
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, time.Second, -time.Hour} {
+		at := noon.Add(after)
+		want := `"time":"` + at.UTC().Format("2006-01-02T15:04:05.000Z") + `"`
+		if got := string(e.appendTime(nil, at)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestLinesAreBounded: whatever stands in a record, its line is JSON that a
+// reader takes.
+func TestLinesAreBounded(t *testing.T) {
+	long := strings.Repeat("\x01é\xff", 1<<20)
+	r := full()
+	r.Principal, r.Host, r.Server, r.Name, r.Rule, r.RuleFile, r.Failure = long, long, long, long, long, long, long
+	r.bounded()
+	r.Arguments = []byte(`{"a":"` + strings.Repeat("x", maxArguments-10) + `"}`)
+	e := lineEncoder{redact: func(dst, raw []byte) []byte { return append(dst, raw...) }}
+	line := e.append(nil, &r)
+	if len(line) > maxLine || !json.Valid(line) || !utf8.Valid(line) || !bytes.Contains(line, []byte(`"arguments":{`)) {
+		t.Errorf("got %d bytes, want %d at most: %.300q", len(line), maxLine, line)
+	}
+	if _, ok := parse(line); !ok {
+		t.Error("a reader does not take it")
+	}
+	e.redact = func(dst, raw []byte) []byte { return append(append(dst, raw...), "      more than was there"...) }
+	if line := e.append(nil, &r); !bytes.HasSuffix(line, []byte(`,"arguments_bytes":32766}`+"\n")) {
+		t.Errorf("got %.20q … %q", line, line[len(line)-60:])
+	}
+}
