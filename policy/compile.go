@@ -3,7 +3,11 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
 )
 
 // Own is the server that weir's own tools stand on. No default and no glob
@@ -13,11 +17,21 @@ const Own = "weir"
 // Aliases are further names of servers: alias -> name.
 type Aliases map[string]string
 
+// OwnTools is the server that tools stand on which the configuration itself
+// makes. What these say of themselves is the user's own word.
+const OwnTools = "tools"
+
 // Servers is what a policy must know of the servers that are configured.
 type Servers struct {
+	Names   []string // all, but for Own; those in the other fields are added
 	Aliases Aliases
 	Tags    map[string][]string // by name
 	Trusted map[string]bool     // by name: whose annotations may grant
+}
+
+// trusts reports whether what a server says of its tools may grant.
+func (s Servers) trusts(name string) bool {
+	return s.Trusted[name] || name == OwnTools
 }
 
 // A Policy decides requests. It is immutable, and safe for concurrent use. A nil
@@ -29,8 +43,10 @@ type Policy struct {
 	allow    []gatePattern
 	open     bool // the gate has no allow
 	deny     []gatePattern
-	rules    []rule
+	rules    []*rule
+	servers  Servers
 	named    map[string]server // those that a rule or an alias names
+	others   server            // all others
 }
 
 type gatePattern struct {
@@ -40,17 +56,17 @@ type gatePattern struct {
 
 // A rule is one of the policy's, compiled.
 type rule struct {
+	number  int
 	server  Glob
 	kind    Kind // AnyKind = all
 	name    Glob
 	narrow  bool // whether name counts
+	levels  bool // it gives a level: verdict counts
 	verdict Verdict
-}
-
-// A server is what can be found out about one beforehand.
-type server struct {
-	gate  *Verdict // the gate's no; nil if it lets pass
-	rules []rule   // those whose server pattern matches, with every as that pattern
+	asks    bool
+	asking  string     // why, if it asks
+	pos     Position
+	when    *condition // nil = always
 }
 
 // AllowAll returns the policy of a configuration that has none: execute for
@@ -67,7 +83,7 @@ func DenyAll(reason string) *Policy {
 func fixed(level Level, reason string) *Policy {
 	return &Policy{
 		open:     true,
-		fallback: Verdict{Level: level, Reason: reason},
+		fallback: Verdict{Level: level, Best: level, Reason: reason},
 		own:      Verdict{Reason: ownReason},
 	}
 }
@@ -75,13 +91,14 @@ func fixed(level Level, reason string) *Policy {
 const ownReason = `no rule names server "` + Own + `"`
 
 // Compile checks a policy and makes it ready to decide. Aliases point at names
-// of servers, never at other aliases. The error lists all that is wrong, with
-// positions.
+// of servers, never at other aliases. The error joins all that is wrong, each a
+// [*ConfigError].
 func Compile(config Config, servers Servers) (*Policy, error) {
-	c := compiler{config: config}
+	c := compiler{config: config, servers: servers}
 	p := &Policy{
-		open: config.Servers == nil || config.Servers.Allow == nil,
-		own:  c.verdict(Deny, config.Pos, ownReason),
+		open:    config.Servers == nil || config.Servers.Allow == nil,
+		own:     c.verdict(Deny, config.Pos, ownReason),
+		servers: servers,
 	}
 	c.fallback(p)
 	c.gate(p)
@@ -91,14 +108,16 @@ func Compile(config Config, servers Servers) (*Policy, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	p.index(servers.Aliases)
+	p.index()
 	return p, nil
 }
 
 // A compiler gathers what is wrong with one policy.
 type compiler struct {
-	config Config
-	errs   []error
+	config  Config
+	servers Servers
+	env     *cel.Env // once a rule needs it
+	errs    []error
 }
 
 func (c *compiler) fallback(p *Policy) {
@@ -127,28 +146,112 @@ func (c *compiler) gate(p *Policy) {
 	}
 }
 
-func (c *compiler) rule(number int, r Rule) rule {
+func (c *compiler) rule(number int, r Rule) *rule {
 	label := fmt.Sprintf("rule %d", number)
-	if r.When != nil {
-		c.fail(r.Pos, label+`: "when" is not supported by this version`)
+	made := &rule{number: number, pos: r.Pos, levels: r.Level != nil, asks: r.Ask != nil && *r.Ask}
+	if r.Ask != nil && !*r.Ask {
+		c.fail(r.Pos, label+`: "ask: false" spares nothing, since whatever rule asks is heard; leave it out, and narrow the rule that asks`)
 	}
-	if r.Ask != nil {
-		c.fail(r.Pos, label+`: "ask" is not supported by this version`)
-	}
-	if r.Level == nil {
-		c.fail(r.Pos, label+`: "level" is missing (deny, read, execute or admin)`)
+	if r.Level == nil && r.Ask == nil {
+		c.fail(r.Pos, label+`: "level" is missing (deny, read, execute or admin), or "ask: true"`)
 	}
 	if r.Server == nil {
 		c.fail(r.Pos, label+`: "server" is missing ("*" for all)`)
-		return rule{}
+		return made
 	}
-	made := rule{server: c.glob(r.Pos, label+": server", *r.Server)}
-	c.narrow(&made, label, r)
-	if r.Level != nil {
-		made.verdict = c.verdict(*r.Level, r.Pos, label+" "+effect(*r.Level)+" "+made.covers())
-		made.verdict.Rule = label + " (" + made.covers() + ")"
-	}
+	made.server = c.glob(r.Pos, label+": server", *r.Server)
+	c.narrow(made, label, r)
+	c.condition(made, label, r)
+	c.words(made, label, r)
 	return made
+}
+
+// words gives a rule what verdicts say of it.
+func (c *compiler) words(made *rule, label string, r Rule) {
+	under := ""
+	if made.when != nil {
+		under = " under its condition"
+	}
+	if made.asks {
+		made.asking = label + " asks for approval of " + made.covers() + under
+	}
+	if !made.levels {
+		return
+	}
+	made.verdict = c.verdict(*r.Level, r.Pos, label+" "+effect(*r.Level)+" "+made.covers()+under)
+	made.verdict.Rule = label + " (" + made.covers() + ")"
+}
+
+// condition compiles a rule's when, and refuses one that would let those decide
+// who are not to.
+func (c *compiler) condition(made *rule, label string, r Rule) {
+	if r.When == nil {
+		return
+	}
+	pos := r.WhenPos
+	if pos == (Position{}) {
+		pos = r.Pos
+	}
+	label += ": when"
+	if c.env == nil {
+		var err error
+		if c.env, err = environment(); err != nil {
+			c.fail(pos, label+": "+err.Error())
+			return
+		}
+	}
+	when, problems := compileCondition(c.env, *r.When)
+	for _, p := range problems {
+		c.failWord(pos, label+": "+p.text, p.word, p.known)
+	}
+	if when == nil {
+		return
+	}
+	made.when = when
+	if r.Level == nil || *r.Level == Deny {
+		return
+	}
+	if when.client {
+		c.fail(pos, fmt.Sprintf("%s: a rule that gives %s may not look at client, which is the host's own word", label, *r.Level))
+	}
+	if name, found := c.untrusted(made.server); when.claims && found {
+		c.fail(pos, fmt.Sprintf("%s: a rule that gives %s may not look at what server %q says of its tools "+
+			"(tool.annotations, tool.title; set trust_annotations: true for that server if its word may grant)", label, *r.Level, name))
+	}
+}
+
+// untrusted returns a server under a pattern whose word may not grant. Of those
+// that are not known it finds only the one that the pattern is the name of:
+// Decide does not let the others grant either.
+func (c *compiler) untrusted(pattern Glob) (string, bool) {
+	for _, name := range c.servers.known() {
+		if !c.servers.trusts(name) && slices.ContainsFunc(c.servers.calledBy(name), pattern.Match) {
+			return name, true
+		}
+	}
+	name := pattern.String()
+	if target, isAlias := c.servers.Aliases[name]; isAlias {
+		name = target
+	}
+	return name, pattern.Literal() && !c.servers.trusts(name)
+}
+
+// known returns the names of the servers that are configured, in order.
+func (s Servers) known() []string {
+	names := slices.Concat(s.Names, slices.Collect(maps.Keys(s.Tags)), slices.Collect(maps.Keys(s.Trusted)), slices.Collect(maps.Values(s.Aliases)))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// calledBy returns the names that rules may call a server by.
+func (s Servers) calledBy(name string) []string {
+	names := []string{name}
+	for alias, target := range s.Aliases {
+		if target == name {
+			names = append(names, alias)
+		}
+	}
+	return names
 }
 
 // narrow gives a rule its kind and its name pattern.
@@ -181,29 +284,43 @@ func (c *compiler) glob(pos Position, what, pattern string) Glob {
 }
 
 func (c *compiler) verdict(level Level, pos Position, reason string) Verdict {
-	return Verdict{Level: level, Policy: c.config.Name, Pos: pos, Reason: reason}
+	return Verdict{Level: level, Best: level, Policy: c.config.Name, Pos: pos, Reason: reason}
 }
 
-func (c *compiler) fail(pos Position, text string) {
+func (c *compiler) fail(pos Position, text string) { c.failWord(pos, text, "", nil) }
+
+func (c *compiler) failWord(pos Position, text, word string, known []string) {
 	if c.config.Name != "" {
 		text = fmt.Sprintf("policy %q: %s", c.config.Name, text)
 	} else {
 		text = "policy: " + text
 	}
-	c.errs = append(c.errs, &ConfigError{Pos: pos, Text: text})
+	c.errs = append(c.errs, &ConfigError{Pos: pos, Text: text, Word: word, Known: known})
 }
 
-// A ConfigError is one thing that is wrong with a policy as it is written.
+// A ConfigError is one thing that is wrong with a policy as it is written. Where
+// it is a word that is not known, Known are the words that are; whoever can
+// guess which of them was meant may set Nearest.
 type ConfigError struct {
-	Pos  Position
-	Text string
+	Pos     Position
+	Text    string
+	Word    string
+	Known   []string
+	Nearest string
 }
 
 func (e *ConfigError) Error() string {
-	if e.Pos == (Position{}) {
-		return e.Text
+	text := e.Text
+	switch {
+	case e.Nearest != "":
+		text += fmt.Sprintf(" (did you mean %q?)", e.Nearest)
+	case len(e.Known) > 0:
+		text += " (known are " + strings.Join(e.Known, ", ") + ")"
 	}
-	return e.Pos.String() + ": " + e.Text
+	if e.Pos == (Position{}) {
+		return text
+	}
+	return e.Pos.String() + ": " + text
 }
 
 func effect(l Level) string {
@@ -214,7 +331,7 @@ func effect(l Level) string {
 }
 
 // covers says what a rule is about: `tool "read_*" of server "files"`.
-func (r rule) covers() string {
+func (r *rule) covers() string {
 	server := fmt.Sprintf("server %q", r.server)
 	switch {
 	case r.narrow:
@@ -224,47 +341,4 @@ func (r rule) covers() string {
 	default:
 		return "all of " + server
 	}
-}
-
-// LooksAtArguments reports whether a condition about this server does: then what
-// stands in them twice must be refused before.
-func (p *Policy) LooksAtArguments(string) bool { return false }
-
-// LooksAtClient reports whether a condition does: then hosts may see different
-// lists.
-func (p *Policy) LooksAtClient() bool { return false }
-
-// index finds out beforehand what concerns each server that is known by now.
-func (p *Policy) index(aliases Aliases) {
-	names := map[string][]string{Own: nil}
-	for _, r := range p.rules {
-		if name := r.server.String(); r.server.Literal() && aliases[name] == "" {
-			names[name] = nil
-		}
-	}
-	for alias, name := range aliases {
-		names[name] = append(names[name], alias)
-	}
-	p.named = make(map[string]server, len(names))
-	for name, known := range names {
-		p.named[name] = p.server(name, append(known, name))
-	}
-}
-
-// server gathers what concerns the server that is known by these names.
-func (p *Policy) server(name string, known []string) server {
-	matches := func(g Glob) bool {
-		if name == Own {
-			return g.Literal() && g.Match(Own)
-		}
-		return slices.ContainsFunc(known, g.Match)
-	}
-	s := server{gate: p.refusal(name, matches)}
-	for _, r := range p.rules {
-		if matches(r.server) {
-			r.server = every
-			s.rules = append(s.rules, r)
-		}
-	}
-	return s
 }

@@ -24,21 +24,23 @@ type Gate struct {
 	DenyPos  Position `yaml:"-" pos:"deny"`
 }
 
-// A Rule gives a level to what it matches. Patterns are globs (see [Glob]).
-// Without Tool, Prompt, Resource or Kind it covers all that the server has, and
-// the server itself; each of the four narrows it to one kind.
+// A Rule gives a level to what it matches, or asks for approval of it, or both.
+// Patterns are globs (see [Glob]). Without Tool, Prompt, Resource or Kind it
+// covers all that the server has, and the server itself; each of the four
+// narrows it to one kind.
 type Rule struct {
 	Server   *string `yaml:"server"` // required: name or alias of servers
 	Tool     *string `yaml:"tool"`
 	Prompt   *string `yaml:"prompt"`
 	Resource *string `yaml:"resource"` // a URI
 	Kind     *Kind   `yaml:"kind"`
-	Level    *Level  `yaml:"level"` // required
+	Level    *Level  `yaml:"level"` // required without Ask
+	Ask      *bool   `yaml:"ask"`   // true or absent; false would spare nothing, and is an error
 
-	// Conditions and approvals belong to the format, but Compile refuses them
-	// as not supported.
+	// When is a condition in CEL (https://cel.dev): the rule matches only where it
+	// is true. See the package's documentation for its variables.
 	When *string `yaml:"when"`
-	Ask  *bool   `yaml:"ask"`
 
-	Pos Position `yaml:"-" pos:""`
+	Pos     Position `yaml:"-" pos:""`
+	WhenPos Position `yaml:"-" pos:"when"`
 }

@@ -130,7 +130,7 @@ func TestFixedPolicies(t *testing.T) {
 		want    Verdict
 	}{
 		{"nil", nil, files, Verdict{Reason: "there is no policy"}},
-		{"allow all", AllowAll(), files, Verdict{Level: Execute, Reason: "no policy is configured"}},
+		{"allow all", AllowAll(), files, Verdict{Level: Execute, Best: Execute, Reason: "no policy is configured"}},
 		{"allow all, own tool", AllowAll(), own, Verdict{Reason: `no rule names server "weir"`}},
 		{"deny all", DenyAll("none is chosen"), files, Verdict{Reason: "none is chosen"}},
 		{"deny all, own tool", DenyAll("none is chosen"), own, Verdict{Reason: `no rule names server "weir"`}},
@@ -147,20 +147,19 @@ func TestFixedPolicies(t *testing.T) {
 func TestCompileErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"no default", `rules: []`, `policy: "default" is missing (deny, read, execute or admin)`},
-		{"no level", `{default: deny, rules: [{server: a}]}`, `policy: rule 1: "level" is missing (deny, read, execute or admin)`},
+		{"no level", `{default: deny, rules: [{server: a}]}`, `policy: rule 1: "level" is missing (deny, read, execute or admin), or "ask: true"`},
 		{"no server", `{default: deny, rules: [{tool: a, level: read}]}`, `policy: rule 1: "server" is missing ("*" for all)`},
 		{"empty pattern", `{default: deny, rules: [{server: "", level: read}]}`, `policy: rule 1: server: pattern "": it is empty`},
 		{"open class", `{default: deny, rules: [{server: a, tool: "[a", level: read}]}`, `policy: rule 1: tool: pattern "[a": a [ without its ]`},
 		{"gate pattern", `{default: deny, servers: {deny: ["[b-a]"]}}`, `policy: servers.deny: pattern "[b-a]": a range that runs backwards`},
 		{"two kinds", `{default: deny, rules: [{server: a, tool: b, prompt: c, level: read}]}`, `policy: rule 1: it is about a tool and about a prompt; make it two rules`},
 		{"kind and pattern", `{default: deny, rules: [{server: a, kind: resource, tool: b, level: read}]}`, `policy: rule 1: it is about a resource and about a tool; make it two rules`},
-		{"when", `{default: deny, rules: [{server: a, level: deny, when: "true"}]}`, `policy: rule 1: "when" is not supported by this version`},
-		{"empty when", `{default: deny, rules: [{server: a, level: deny, when: ""}]}`, `policy: rule 1: "when" is not supported by this version`},
-		{"ask", `{default: deny, rules: [{server: a, level: read, ask: false}]}`, `policy: rule 1: "ask" is not supported by this version`},
+		{"empty when", `{default: deny, rules: [{server: a, level: deny, when: " "}]}`, `policy: rule 1: when: it is empty`},
+		{"ask false", `{default: deny, rules: [{server: a, level: read, ask: false}]}`, `policy: rule 1: "ask: false" spares nothing, since whatever rule asks is heard; leave it out, and narrow the rule that asks`},
 		{
 			"several", `{rules: [{server: a}, {level: read}]}`,
 			`policy: "default" is missing (deny, read, execute or admin)
-policy: rule 1: "level" is missing (deny, read, execute or admin)
+policy: rule 1: "level" is missing (deny, read, execute or admin), or "ask: true"
 policy: rule 2: "server" is missing ("*" for all)`,
 		},
 	} {

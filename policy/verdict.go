@@ -71,14 +71,15 @@ type Request struct {
 	Name   string // tool or prompt name, or resource URI; "" asks about the server itself
 
 	// Listing asks whether the item is to be in a list: then there are no
-	// arguments, and a condition that looks at them decides nothing.
+	// arguments, and a condition that looks at them decides nothing. It is so
+	// for AnyKind anyway.
 	Listing bool
 
 	// Arguments are those that will be sent, a raw object; nil stands for {}.
 	// No member of theirs may stand twice, see Policy.LooksAtArguments.
 	Arguments []byte
 
-	Definition []byte // of a tool, raw, as its server listed it; nil for none
+	Definition []byte // of a tool, raw, as its server listed it; nil stands for {}
 	Principal  Principal
 	Client     Client
 }
@@ -102,12 +103,17 @@ type Verdict struct {
 	Pos    Position // where that rule, the gate or the default stands
 	Reason string   // a short sentence part: `rule 2 denies tool "delete_*" of server "*"`
 
-	// Best is the most that any arguments could get where Level hangs on them,
-	// else no more than Level: what lists go by.
+	// Best is the most that any arguments could get, never less than Level: what
+	// lists go by. It is the same in a list and for every call of the item.
 	Best Level
 
+	// Hint says how a condition could be written that could not be evaluated, and
+	// had a part in Level or Ask: `has(args.sql)`. "" if there was none.
+	Hint string
+
 	// Ask demands that a person approves, beside what Level allows. AskReason
-	// and AskPos are why and where that stands.
+	// and AskPos are why and where that stands. In a list nothing asks, and
+	// neither does what is denied.
 	Ask       bool
 	AskReason string
 	AskPos    Position

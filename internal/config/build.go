@@ -159,19 +159,9 @@ func (m *maker) names(n *names) {
 func (m *maker) compile(c policy.Config) *policy.Policy {
 	p, err := policy.Compile(c, m.policyServers())
 	if err != nil {
-		m.errs = append(m.errs, err)
+		m.errs = append(m.errs, guessed(err)...)
 	}
 	return p
-}
-
-// policyServers is what policies must know of the servers.
-func (m *maker) policyServers() policy.Servers {
-	known := policy.Servers{Aliases: m.file.Aliases, Tags: map[string][]string{}, Trusted: map[string]bool{}}
-	for _, s := range m.doc.Servers {
-		known.Tags[s.key] = s.value.Tags
-		known.Trusted[s.key] = s.value.TrustAnnotations != nil && *s.value.TrustAnnotations
-	}
-	return known
 }
 
 func (m *maker) servers() {
