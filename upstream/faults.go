@@ -183,16 +183,23 @@ func (u *Upstream) cannotResume() Failure {
 	}}
 }
 
-// closing is the failure of what waits when weir ends, cutOff of what is under
-// way then.
+// closing is the failure of what waits when the upstream ends, cutOff of what
+// is under way then.
 func (u *Upstream) closing() Failure {
-	return ConnectionError{&Fault{Server: u.cfg.Name, Text: "weir is ending", Hint: "Nothing was sent."}}
+	return ConnectionError{&Fault{Server: u.cfg.Name, Text: u.whyClosing(), Hint: "Nothing was sent."}}
 }
 
 func (u *Upstream) cutOff() Failure {
 	return ConnectionError{&Fault{
-		Server: u.cfg.Name, Text: "weir is ending", Hint: outcomeUnknown, MaybeExecuted: true,
+		Server: u.cfg.Name, Text: u.whyClosing(), Hint: outcomeUnknown, MaybeExecuted: true,
 	}}
+}
+
+func (u *Upstream) whyClosing() string {
+	if u.set.ctx.Err() == nil {
+		return "the server was taken out of weir's configuration, or changed there"
+	}
+	return "weir is ending"
 }
 
 // delayed is the last failure again, for a call that comes before the next try

@@ -17,7 +17,7 @@ import (
 
 // What the errors of a transport become, for a request that was handed to it.
 func TestFailures(t *testing.T) {
-	u := newUpstream(Config{Name: "u", Transport: HTTP}, &Set{})
+	u := newUpstream(Config{Name: "u", Transport: HTTP}, NewSet(nil, Options{}))
 	status := func(code int) error { return fmt.Errorf("wrapped: %w", &transport.StatusError{Code: code}) }
 	tests := []struct {
 		err       error
@@ -118,7 +118,7 @@ func TestNoise(t *testing.T) {
 
 // A dialer may fail after the server has spoken.
 func TestDialFailsAfterTheServerSpoke(t *testing.T) {
-	c := newConnection(newUpstream(Config{Name: "u"}, &Set{}))
+	c := newConnection(newUpstream(Config{Name: "u"}, NewSet(nil, Options{})))
 	close(c.dialled)
 	var m jsonrpc.Message
 	if err := m.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)); err != nil {

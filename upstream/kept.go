@@ -238,7 +238,7 @@ func (u *Upstream) refilter() {
 func (u *Upstream) nextTry() <-chan time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.kept.needsConnection() {
+	if u.leaving || !u.kept.needsConnection() {
 		return nil
 	}
 	switch u.status.State {

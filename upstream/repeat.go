@@ -57,8 +57,8 @@ func (u *Upstream) amend(b *jsonrpc.Batch, call *Call) {
 		call.done(b, Answer{Modern: true, Err: u.headersRefused()})
 		return
 	}
-	u.set.wait.Go(func() {
-		definition := u.definition(u.set.ctx, call.Name)
+	u.wait.Go(func() {
+		definition := u.definition(u.ctx, call.Name)
 		if definition == nil {
 			call.done(nil, Answer{Modern: true, Err: u.headersRefused()})
 			return

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -57,8 +58,6 @@ type ProcessOptions struct {
 // A Set is all configured upstreams. It owns every goroutine and child process
 // of theirs.
 type Set struct {
-	all        []*Upstream
-	byName     map[string]*Upstream
 	handler    Handler
 	log        zerolog.Logger
 	process    ProcessOptions
@@ -70,9 +69,10 @@ type Set struct {
 
 	ctx    context.Context //nolint:containedctx // the life of the Set itself
 	cancel context.CancelFunc
-	wait   sync.WaitGroup
 
 	mu     sync.Mutex
+	all    []*Upstream          // those that leave among them
+	byName map[string]*Upstream // without those
 	closed bool
 }
 
@@ -98,40 +98,71 @@ func NewSet(cfgs []Config, o Options) *Set {
 	maps.Copy(s.dialers, o.Dialers)
 	s.peer.Store(&Peer{Version: LatestLegacy})
 	for _, cfg := range cfgs {
-		u := newUpstream(cfg, s)
-		s.all = append(s.all, u)
-		s.byName[cfg.Name] = u
+		s.Add(cfg)
 	}
 	return s
 }
 
-// All returns the upstreams in the order of the configuration. The slice is
-// not to be changed.
-func (s *Set) All() []*Upstream { return s.all }
+// Add makes one more upstream. It starts nothing. One of that name that is
+// there still must be leaving.
+func (s *Set) Add(cfg Config) *Upstream {
+	u := newUpstream(cfg, s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, u)
+	s.byName[cfg.Name] = u
+	return u
+}
 
 // Get returns the upstream called name, or nil.
-func (s *Set) Get(name string) *Upstream { return s.byName[name] }
+func (s *Set) Get(name string) *Upstream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byName[name]
+}
 
 // Open tells who the host is: connections made from now on are made for it.
 // Eager upstreams connect.
 func (s *Set) Open(p Peer) {
 	s.peer.Store(&p)
-	for _, u := range s.all {
-		if u.cfg.Eager && u.Usable() {
-			u.connectSoon()
-		}
+	for _, u := range s.everyone() {
+		u.ConnectIfEager()
+	}
+}
+
+func (s *Set) everyone() []*Upstream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
+}
+
+// Remove ends the connection of an upstream and its child process, in their own
+// time, and returns when nothing is left of it. Calls still pending fail. It may
+// be called again, and while the Set is closed.
+func (s *Set) Remove(u *Upstream) {
+	u.Leave()
+	s.mu.Lock()
+	u.cancel()
+	s.mu.Unlock()
+	u.wait.Wait()
+	u.shut()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = slices.DeleteFunc(s.all, func(other *Upstream) bool { return other == u })
+	if s.byName[u.Name()] == u {
+		delete(s.byName, u.Name())
 	}
 }
 
 // start runs the supervisor of u. It reports whether it runs: not in a closed
-// Set.
+// Set, nor once u is being removed.
 func (s *Set) start(u *Upstream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || u.ctx.Err() != nil {
 		return false
 	}
-	s.wait.Go(func() { u.supervise(s.ctx) })
+	u.wait.Go(func() { u.supervise(u.ctx) })
 	return true
 }
 
@@ -143,8 +174,8 @@ func (s *Set) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
-	s.wait.Wait()
-	for _, u := range s.all {
+	for _, u := range s.everyone() {
+		u.wait.Wait()
 		u.shut()
 	}
 	<-s.guardian.Close()

@@ -81,7 +81,7 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	u.set.wait.Go(func() { conn.listen(listening) })
+	u.wait.Go(func() { conn.listen(listening) })
 
 	began := time.Now()
 	select {
@@ -116,7 +116,7 @@ func (u *Upstream) retire(ctx context.Context, conn *connection) {
 		u.endBehind(conn)
 		return
 	case cause == nil || errors.Is(cause, transport.ErrSessionLost):
-		u.set.wait.Go(func() { u.drain(ctx, conn) })
+		u.wait.Go(func() { u.drain(ctx, conn) })
 	default:
 		conn.end(u.lost(cause))
 		u.endBehind(conn)
@@ -165,7 +165,7 @@ func (u *Upstream) drain(ctx context.Context, conn *connection) {
 // until nothing is left of it.
 func (u *Upstream) endBehind(conn *connection) {
 	u.ending = conn.t.Done()
-	u.set.wait.Go(func() { conn.close(u.set.ctx) })
+	u.wait.Go(func() { conn.close(u.set.ctx) })
 }
 
 // lastGrace is how long children may take for SIGTERM when weir itself ends.

@@ -25,7 +25,7 @@ const (
 	NeedsLogin State = "needs_login"
 	Failed     State = "failed"   // cannot be used as configured
 	Disabled   State = "disabled" // switched off in the configuration
-	Closed     State = "closed"   // weir is ending
+	Closed     State = "closed"   // weir is ending, or does without this server from now on
 )
 
 // Status is a moment in the life of an upstream.
@@ -45,6 +45,10 @@ type Upstream struct {
 	log   zerolog.Logger
 	noise noise
 
+	ctx    context.Context //nolint:containedctx // the life of the Upstream itself
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+
 	unasked sync.Once // a modern server that makes requests is logged once
 
 	demand chan struct{} // holds a token when the supervisor is to look at wanted
@@ -63,6 +67,7 @@ type Upstream struct {
 	hint     *bool          // the era found last time: modern or not
 	failures int            // in a row: no connection, or one that answered nothing
 	running  bool           // the supervisor has been started
+	leaving  bool           // no more connections are made
 	kept     kept
 }
 
@@ -76,6 +81,7 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 		status: Status{State: Idle, Since: time.Now()},
 	}
 	u.noise.log = u.log
+	u.ctx, u.cancel = context.WithCancel(set.ctx)
 	switch {
 	case cfg.Disabled:
 		u.status.State = Disabled
@@ -198,6 +204,9 @@ func (u *Upstream) enqueue(call *Call) error {
 
 // refusal is why no connection is to be had now. The caller holds u.mu.
 func (u *Upstream) refusal() error {
+	if u.leaving {
+		return u.closing()
+	}
 	switch u.status.State {
 	case Disabled, Failed, NeedsLogin:
 		return u.status.Reason
@@ -263,6 +272,14 @@ func (u *Upstream) Connect(ctx context.Context) (Facts, error) {
 type outcome struct {
 	facts Facts
 	err   error
+}
+
+// ConnectIfEager connects an upstream that is configured to be connected before
+// anybody needs it. It waits for nothing.
+func (u *Upstream) ConnectIfEager() {
+	if u.cfg.Eager && u.Usable() {
+		u.connectSoon()
+	}
 }
 
 // connectSoon asks for a connection that nobody waits for.
