@@ -64,9 +64,11 @@ type Aggregator struct {
 
 	serverInfo []byte // raw
 
+	shaping sync.Mutex // one at a time makes a world, or opens it
 	merging sync.Mutex // one merge at a time, so that the last one is the newest
 	world   atomic.Pointer[world]
 	view    atomic.Pointer[view] // of the world
+	problem atomic.Pointer[string]
 	whole   chan struct{}        // closed when the first lists are in, or were waited for long enough
 	opening sync.Once
 	opened  atomic.Bool
@@ -95,12 +97,6 @@ var ErrClosed = errors.New("aggregator is closed")
 // New makes an Aggregator. It starts nothing before a host's first message;
 // close it all the same.
 func New(cfg Config) *Aggregator {
-	if cfg.MaxAge == 0 {
-		cfg.MaxAge = DefaultMaxAge
-	}
-	if cfg.Patience == 0 {
-		cfg.Patience = DefaultPatience
-	}
 	if cfg.MessageLimit == 0 {
 		cfg.MessageLimit = upstream.DefaultMessageLimit
 	}
@@ -132,9 +128,9 @@ func New(cfg Config) *Aggregator {
 	})
 	servers := make([]*server, len(cfg.Servers))
 	for i := range cfg.Servers {
-		servers[i] = newServer(a, &cfg.Servers[i])
+		servers[i] = newServer(a, &cfg.Servers[i], a.set.Get(cfg.Servers[i].Name))
 	}
-	a.world.Store(newWorld(&a.cfg, servers))
+	a.world.Store(newWorld(&cfg, servers))
 	a.setSnapshot()
 	return a
 }
@@ -192,9 +188,12 @@ func (a *Aggregator) spawn(f func()) {
 // to list. A second host finds what the first has opened.
 func (a *Aggregator) open(p upstream.Peer) {
 	a.opening.Do(func() {
+		a.shaping.Lock()
+		defer a.shaping.Unlock()
 		a.opened.Store(true)
 		a.variant = catalog.Variant{Modern: p.Modern, Capabilities: string(p.Capabilities)}
-		wanted, untried := a.load()
+		wanted, untried := a.load(a.world.Load().servers)
+		a.setSnapshot()
 		a.set.Open(p)
 		a.list(wanted, untried)
 	})

@@ -90,7 +90,7 @@ func (v *view) split(name string) (server, original string) {
 	if own, ok := strings.CutPrefix(name, namespace.Reserved); ok {
 		return policy.Own, own
 	}
-	for _, s := range v.servers {
+	for _, s := range v.exposed {
 		for _, known := range append([]string{s.Name, s.Prefix}, s.Aliases...) {
 			head := namespace.Head(v.names, namespace.Server{Prefix: known})
 			if original, ok := strings.CutPrefix(name, head); ok && head != "" {

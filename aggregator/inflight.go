@@ -119,13 +119,14 @@ func (c *call) end() bool {
 		return false
 	}
 	delete(c.s.calls, c.key)
+	c.server.free()
 	return true
 }
 
 // giveUp stops the work for a call that is out of the table.
 func (c *call) giveUp(reason []byte) {
 	c.s.mu.Lock()
-	cancel, work := c.cancel, c.work
+	cancel, work, server := c.cancel, c.work, c.server
 	c.work = nil
 	asked := c.waiting != nil
 	c.s.mu.Unlock()
@@ -136,8 +137,9 @@ func (c *call) giveUp(reason []byte) {
 		cancel()
 	}
 	if work != nil {
-		c.server.up.Cancel(work, reason)
+		server.up.Cancel(work, reason)
 	}
+	server.free()
 }
 
 // Progress implements upstream.Sink: the notification goes on with the host's

@@ -14,7 +14,7 @@ import (
 // try asks a server for lists, all at once, and takes over what it tells. It
 // returns the kinds that failed and why the first of them did.
 func (s *server) try(kinds kindSet) (failed kindSet, err error) {
-	facts, err := s.up.Connect(s.a.ctx)
+	facts, err := s.up.Connect(s.ctx)
 	if err != nil {
 		s.failed(kinds, err)
 		return kinds, err
@@ -38,7 +38,7 @@ func (s *server) try(kinds kindSet) (failed kindSet, err error) {
 			t.take(o)
 		case <-grace.C:
 			late = true
-		case <-s.a.ctx.Done():
+		case <-s.ctx.Done():
 			return 0, nil
 		}
 		if late && pending > 0 {
@@ -68,7 +68,7 @@ func (s *server) listKind(k catalog.Kind) outcome {
 		catalog.Tools: s.up.ListTools, catalog.Prompts: s.up.ListPrompts,
 		catalog.Resources: s.up.ListResources, catalog.Templates: s.up.ListTemplates,
 	}[k]
-	list, err := ask(s.a.ctx)
+	list, err := ask(s.ctx)
 	if refusal, ok := errors.AsType[*upstream.ReplyError](err); ok && refusal.Code == codeMethodNotFound {
 		// Some servers declare what they have none of.
 		s.a.log.Debug().Err(err).Str("upstream", s.Name).Stringer("kind", k).Msg("server does not know the list it declares")
@@ -140,7 +140,7 @@ func (t *telling) publish() {
 // end takes over what was told. A server that told nothing it was asked for is as
 // one that could not be asked.
 func (t *telling) end(asked kindSet) {
-	if t.told == 0 && asked != 0 {
+	if t.told == 0 && asked != 0 || t.s.ctx.Err() != nil {
 		t.s.failed(asked, t.err)
 		return
 	}
@@ -175,7 +175,7 @@ func (s *server) items(k catalog.Kind, raw [][]byte) []catalog.Item {
 // failed notes the failure beside the lists of an earlier success. Those may be
 // of another variant, so that the failure alone is to be stored.
 func (s *server) failed(kinds kindSet, err error) {
-	if s.a.ctx.Err() != nil {
+	if s.ctx.Err() != nil {
 		return
 	}
 	s.failures++
@@ -209,7 +209,7 @@ func failureOf(kinds kindSet, err error) catalog.Failure {
 
 // store keeps what the server told for the next start.
 func (s *server) store(l *catalog.Lists) {
-	ctx, cancel := context.WithTimeout(s.a.ctx, saveTime)
+	ctx, cancel := context.WithTimeout(s.ctx, saveTime)
 	defer cancel()
 	if err := s.a.cfg.Store.Save(ctx, s.key(), s.a.variant, l, time.Now()); err != nil {
 		s.a.log.Warn().Err(err).Str("upstream", s.Name).Msg("lists are not stored")

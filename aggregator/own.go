@@ -77,6 +77,9 @@ func (a *Aggregator) describeServers() string {
 	if notice := a.world.Load().notice; notice != "" {
 		b.WriteString(notice + "\n")
 	}
+	if problem := a.problem.Load(); problem != nil {
+		b.WriteString(*problem + "\n")
+	}
 	for _, s := range a.Status() {
 		fmt.Fprintf(&b, "%s: %s, %d tools", s.Name, s.State, s.Tools)
 		if s.Prompts > 0 {

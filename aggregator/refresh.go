@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -9,12 +10,17 @@ import (
 	"github.com/weir-mcp/weir/upstream"
 )
 
-// server is one upstream and what it lists. One goroutine at most refreshes
+// server is one upstream and what it lists. Its Server is that of the world that
+// it came with; how it is exposed another world may say otherwise. One goroutine at most refreshes
 // its lists; what asks for some in the meantime makes it ask once more.
 type server struct {
 	*Server
 	a  *Aggregator
 	up *upstream.Upstream
+
+	ctx    context.Context //nolint:containedctx // from the configuration that names it to one that does not
+	cancel context.CancelFunc
+	freed  chan struct{} // once it has left, holds a token when a call of it has ended
 
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
@@ -39,11 +45,13 @@ const (
 	lastRetry  = 5 * time.Minute
 )
 
-func newServer(a *Aggregator, cfg *Server) *server {
-	return &server{
-		Server: cfg, a: a, up: a.set.Get(cfg.Name), level: noLevel, tasks: make(map[string]*call),
-		tried: make(chan struct{}), reconnected: make(chan struct{}, 1),
+func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
+	s := &server{
+		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call),
+		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
+	s.ctx, s.cancel = context.WithCancel(a.ctx)
+	return s
 }
 
 func (s *server) current() *catalog.Lists {
@@ -137,6 +145,9 @@ func (s *server) refresh(kinds kindSet) {
 
 // ask starts the goroutine. The caller holds s.mu.
 func (s *server) ask(kinds kindSet) {
+	if s.ctx.Err() != nil {
+		return
+	}
 	s.refreshing = true
 	s.a.spawn(func() { s.keepAsking(kinds) })
 }
@@ -146,7 +157,7 @@ func (s *server) ask(kinds kindSet) {
 func (s *server) keepAsking(kinds kindSet) {
 	for kinds != 0 {
 		failed, err := s.try(kinds)
-		if s.a.ctx.Err() != nil {
+		if s.ctx.Err() != nil {
 			return
 		}
 		s.reconnectedSince()
@@ -183,7 +194,7 @@ func (s *server) waitForMore(failed kindSet, failure error) (more kindSet) {
 	defer timer.Stop()
 	reconnected := false
 	select {
-	case <-s.a.ctx.Done():
+	case <-s.ctx.Done():
 		return 0
 	case <-timer.C:
 	case <-early:

@@ -6,10 +6,9 @@ import (
 	"github.com/weir-mcp/weir/aggregator/catalog"
 )
 
-// load takes the lists of all servers from the disk. It returns the servers
-// that are to be asked for theirs now, and those of them that were never tried.
-func (a *Aggregator) load() (wanted, untried []*server) {
-	servers := a.world.Load().servers
+// load takes the lists of these servers from the disk. It returns those that are
+// to be asked for theirs now, and those of them that were never tried.
+func (a *Aggregator) load(servers []*server) (wanted, untried []*server) {
 	keys := make([]catalog.Key, len(servers))
 	for i, s := range servers {
 		keys[i] = s.key()
@@ -31,7 +30,6 @@ func (a *Aggregator) load() (wanted, untried []*server) {
 			untried = append(untried, s)
 		}
 	}
-	a.setSnapshot()
 	return wanted, untried
 }
 
@@ -61,7 +59,7 @@ func (s *server) wantsLists(found catalog.Found) bool {
 // server's hint, which counts for least at least.
 func (s *server) tooOld(l *catalog.List, least time.Duration) bool {
 	age := time.Since(l.Fetched)
-	return age < 0 || age > s.a.cfg.MaxAge || (l.Hinted && age > max(l.TTL, least))
+	return age < 0 || age > s.a.world.Load().maxAge || (l.Hinted && age > max(l.TTL, least))
 }
 
 // leastAge is how long a list is good while weir runs, whatever the server says:
@@ -95,11 +93,12 @@ func (a *Aggregator) list(wanted, untried []*server) {
 
 func (a *Aggregator) waitForFirst(untried []*server) {
 	defer close(a.whole)
-	patience := time.NewTimer(a.cfg.Patience)
+	patience := time.NewTimer(a.world.Load().patience)
 	defer patience.Stop()
 	for _, s := range untried {
 		select {
 		case <-s.tried:
+		case <-s.ctx.Done(): // it has left
 		case <-patience.C:
 			return
 		case <-a.ctx.Done():

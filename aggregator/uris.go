@@ -54,8 +54,8 @@ func (v *view) resource(uri string) (*server, string) {
 		}
 		return v.byName[name], original
 	}
-	if from := v.learned.server(uri); from != nil && v.readable(from.Name, uri) {
-		return from, uri
+	if from := v.learned.server(uri); from != nil && v.byName[from.Name] != nil && v.readable(from.Name, uri) {
+		return v.byName[from.Name], uri
 	}
 	sole := ""
 	for _, name := range v.sharers {

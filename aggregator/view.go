@@ -29,8 +29,9 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	w := a.world.Load()
 	servers := make([]catalog.Server, len(w.servers))
 	for i, s := range w.servers {
-		servers[i] = catalog.Server{Lists: s.current(), Tools: s.Tools.Admits}
-		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, s.Prefix, s.Aliases
+		exposed := w.exposed[i]
+		servers[i] = catalog.Server{Lists: s.current(), Tools: exposed.Tools.Admits}
+		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, exposed.Prefix, exposed.Aliases
 	}
 	old := a.view.Load()
 	if old == nil {

@@ -1,6 +1,9 @@
 package aggregator
 
 import (
+	"cmp"
+	"time"
+
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -10,23 +13,33 @@ import (
 // It is immutable: another configuration makes another world.
 type world struct {
 	servers   []*server // in the order of the configuration
+	exposed   []*Server // how each of them is exposed in this world
 	byName    map[string]*server
+	owners    map[*upstream.Upstream]*server // those that leave among them
 	names     namespace.Rules
 	policy    *policy.Policy
 	principal policy.Principal
-	notice    string // why there are no servers; "" if there are
+	maxAge    time.Duration // of stored lists
+	patience  time.Duration // for the first list
+	notice    string        // why there are no servers; "" if there are
 }
 
+// newWorld makes the world of a configuration, the servers of which are these.
 func newWorld(cfg *Config, servers []*server) *world {
 	w := &world{
-		servers: servers, byName: make(map[string]*server, len(servers)),
-		names: cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
+		servers: servers, exposed: make([]*Server, len(servers)),
+		byName: make(map[string]*server, len(servers)),
+		owners: make(map[*upstream.Upstream]*server, len(servers)),
+		names:  cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
+		maxAge: cmp.Or(cfg.MaxAge, DefaultMaxAge), patience: cmp.Or(cfg.Patience, DefaultPatience),
 	}
-	for _, s := range servers {
+	for i, s := range servers {
+		w.exposed[i] = &cfg.Servers[i]
 		w.byName[s.Name] = s
+		w.owners[s.up] = s
 	}
 	return w
 }
 
-// of returns the server that an upstream is.
-func (w *world) of(u *upstream.Upstream) *server { return w.byName[u.Name()] }
+// of returns the server that an upstream is, which may be on its way out.
+func (w *world) of(u *upstream.Upstream) *server { return w.owners[u] }
