@@ -53,6 +53,8 @@ type Server struct {
 	Prefix  string // "" exposes the names as they are
 	Aliases []string
 	Tools   policy.Filter // over original names
+
+	Questions Questions
 }
 
 // An Aggregator is one MCP server made of many. It owns the upstreams and all
@@ -121,6 +123,7 @@ func New(cfg Config) *Aggregator {
 	upstreams := make([]upstream.Config, len(cfg.Servers))
 	for i := range cfg.Servers {
 		upstreams[i] = cfg.Servers[i].Config
+		upstreams[i].Withheld = cfg.Servers[i].Questions.withheld()
 	}
 	a.set = upstream.NewSet(upstreams, upstream.Options{
 		Name: "weir", Version: cfg.Version,

@@ -96,11 +96,13 @@ func (d *declared) withTasks() []byte {
 	return jsonrpc.AppendObject(nil, members)
 }
 
+// lacks begins what a server is told of a capability that the host does not have.
+const lacks = "the client does not support "
+
 // refusal is a question that this host must not be asked: it says with which
 // error a server is told so (2025-11-25, elicitation and sampling). Code 0 is
 // none.
 func (d *declared) refusal(method string, params []jsonrpc.Member) (code int, message string) {
-	const lacks = "the client does not support "
 	switch method {
 	case "roots/list":
 		if !d.roots {
@@ -123,14 +125,14 @@ func (d *declared) refusal(method string, params []jsonrpc.Member) (code int, me
 
 func (d *declared) elicitationRefusal(params []jsonrpc.Member) (code int, message string) {
 	if !d.form && !d.url {
-		return codeMethodNotFound, "the client does not support elicitation"
+		return codeMethodNotFound, lacks + "elicitation"
 	}
 	mode, supported := "form", d.form
 	if raw := jsonrpc.Find(params, "mode"); raw != nil && string(raw) != `"form"` {
 		mode, supported = "that mode of", d.url && string(raw) == `"url"`
 	}
 	if !supported {
-		return codeInvalidParams, "the client does not support " + mode + " elicitation"
+		return codeInvalidParams, lacks + mode + " elicitation"
 	}
 	return 0, ""
 }

@@ -211,7 +211,7 @@ func failureOf(kinds kindSet, err error) catalog.Failure {
 func (s *server) store(l *catalog.Lists) {
 	ctx, cancel := context.WithTimeout(s.ctx, saveTime)
 	defer cancel()
-	if err := s.a.cfg.Store.Save(ctx, s.key(), s.a.variant, l, time.Now()); err != nil {
+	if err := s.a.cfg.Store.Save(ctx, s.key(), s.variant(), l, time.Now()); err != nil {
 		s.a.log.Warn().Err(err).Str("upstream", s.Name).Msg("lists are not stored")
 	}
 }

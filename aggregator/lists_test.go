@@ -223,7 +223,10 @@ func TestStoredLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found := store.LoadAll([]catalog.Key{{Server: "a", Identity: []byte("a")}}, catalog.Variant{Modern: true, Capabilities: "{}"}, time.Now())
+		found := store.LoadAll([]catalog.Wanted{{
+			Key:     catalog.Key{Server: "a", Identity: []byte("a")},
+			Variant: catalog.Variant{Modern: true, Capabilities: "{}"},
+		}}, time.Now())
 		if found[0].Lists == nil || found[0].Exact {
 			t.Errorf("after a failure: got %+v, want the lists of the other variant, not exact", found[0])
 		}

@@ -62,12 +62,12 @@ func (c *call) hear(q *upstream.Question) {
 		q.Refuse(nil, codeMethodNotFound, "the client cannot be asked in this call")
 		return
 	}
-	code, why := c.kept.declared.refusal(method, params)
-	if code == 0 && !safeURL(method, params) {
-		code, why = codeInvalidParams, "the url of an elicitation must be http or https"
+	refused := c.server.mayAsk(c.kept.declared, method, params, len(q.Message.Params))
+	if refused == nil && !safeURL(method, params) {
+		refused = &unasked{code: codeInvalidParams, message: unsafeURL}
 	}
-	if code != 0 {
-		q.Refuse(nil, code, why)
+	if refused != nil {
+		q.Refuse(nil, refused.code, refused.message)
 		return
 	}
 	c.s.a.rememberQuestion(q, func(*jsonrpc.Batch, []byte) { c.unhear(q) })

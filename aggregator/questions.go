@@ -39,7 +39,7 @@ func (a *Aggregator) unrelated(b *jsonrpc.Batch, asker *server, q *upstream.Ques
 			return
 		}
 	}
-	if string(q.Message.Method) == "roots/list" {
+	if string(q.Message.Method) == "roots/list" && !asker.Questions.NoRoots {
 		q.Reply(b, []byte(`{"roots":[]}`))
 		return
 	}
@@ -138,15 +138,15 @@ func relatedTask(params []jsonrpc.Member) string {
 // both to the byte but for ids, tokens and the name of who asks.
 func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 	method, params := string(q.Message.Method), q.Message.Fields
-	code, why := s.declared.Load().refusal(method, params)
+	refused := asker.mayAsk(s.declared.Load(), method, params, len(q.Message.Params))
 	if isTaskMethod(method) {
-		code, why = s.hostTaskRefusal(asker, params)
+		refused = s.hostTaskRefusal(asker, params)
 	}
-	if code == 0 && !safeURL(method, params) {
-		code, why = codeInvalidParams, "the url of an elicitation must be http or https"
+	if refused == nil && !safeURL(method, params) {
+		refused = &unasked{code: codeInvalidParams, message: unsafeURL}
 	}
-	if code != 0 {
-		q.Refuse(b, code, why)
+	if refused != nil {
+		q.Refuse(b, refused.code, refused.message)
 		return
 	}
 	a := &asked{
@@ -238,6 +238,8 @@ func namedAsker(asker *server, method string, params []jsonrpc.Member) []jsonrpc
 // attributed is a message to the user with the name of the server that asks.
 func attributed(asker *server, message string) string { return "[" + asker.Name + "] " + message }
 
+const unsafeURL = "the url of an elicitation must be http or https"
+
 // safeURL reports whether an elicitation by URL has one that a host may open.
 func safeURL(method string, params []jsonrpc.Member) bool {
 	if method != "elicitation/create" || string(jsonrpc.Find(params, "mode")) != `"url"` {
@@ -279,7 +281,7 @@ func (a *Aggregator) withdrawn(b *jsonrpc.Batch, q *upstream.Question, reason []
 func (a *Aggregator) elicitationComplete(b *jsonrpc.Batch, from *server, m *jsonrpc.Message) {
 	raw := jsonrpc.Find(m.Fields, "elicitationId")
 	id, err := jsonrpc.String(raw)
-	if err != nil {
+	if err != nil || from.Questions.NoElicitation {
 		return
 	}
 	scoped := jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, scopedID(from, id))}

@@ -22,6 +22,8 @@ type server struct {
 	cancel context.CancelFunc
 	freed  chan struct{} // once it has left, holds a token when a call of it has ended
 
+	samplings allowance // for what it asks the host's model
+
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
 	tasks      map[string]*call // those that weir waits for the end of, by the server's ids

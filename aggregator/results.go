@@ -21,6 +21,12 @@ func (c *call) passResult(b *jsonrpc.Batch, a upstream.Answer) {
 		c.pass(b, m, m.Result, nil)
 		return
 	}
+	if c.modern {
+		if err := c.server.checkRequests(m.Fields, c.task()); err != nil {
+			c.fail(b, err)
+			return
+		}
+	}
 	c.s.a.learn(c.server, m.Fields)
 	if !c.modern && a.Modern && !complete(m.Fields) {
 		c.fail(b, c.unsuitable())
@@ -31,6 +37,14 @@ func (c *call) passResult(b *jsonrpc.Batch, a upstream.Answer) {
 		inOrder(edits)
 	}
 	c.pass(b, m, m.Result, edits)
+}
+
+// task is the server's id of the task that the call is about; "" for none.
+func (c *call) task() string {
+	if c.op.kind == "task" {
+		return c.name
+	}
+	return ""
 }
 
 // inOrder sorts edits of one text by where they stand in it: slices of one array

@@ -75,6 +75,8 @@ func (c *call) goesOnFromError(b *jsonrpc.Batch, a upstream.Answer) bool {
 	switch {
 	case err != nil:
 		return false
+	case c.server.checkError(a.Message.Fields) != nil:
+		return false
 	case code == codeURLElicitation && c.modern && c.kept.declared.url:
 		return c.askConsent(b, a.Message)
 	case code == codeMissingCapability && !c.modern && a.Modern && wantsTasks(a.Message.Fields):
@@ -242,11 +244,15 @@ func (c *call) askHost(ctx context.Context, requests []inputRequest) ([]byte, er
 // beginAsking sends one question to the host, unless that has not declared that
 // it can answer it.
 func (c *call) beginAsking(r inputRequest) (wait func(context.Context) (hostAnswer, error), err error) {
-	if code, why := c.kept.declared.refusal(r.method, r.params); code != 0 {
-		return nil, fmt.Errorf("%w: %s", errUndeclared, why)
-	}
 	if !safeURL(r.method, r.params) {
 		return nil, errAsksWrongly
+	}
+	switch refused := c.server.mayAsk(c.kept.declared, r.method, r.params, len(r.raw)); {
+	case refused == nil:
+	case refused.cause != nil:
+		return nil, refused.cause
+	default:
+		return nil, fmt.Errorf("%w: %s", errUndeclared, refused.message)
 	}
 	return c.s.ask(r.method, func(id uint64) []byte { return c.server.legacyRequest(r, id) })
 }

@@ -230,7 +230,9 @@ func (s *session) rootsChanged(m *jsonrpc.Message) {
 		params = slices.Clone(m.Params)
 	}
 	for _, server := range s.a.world.Load().servers {
-		server.up.Notify("notifications/roots/list_changed", params)
+		if !server.Questions.NoRoots {
+			server.up.Notify("notifications/roots/list_changed", params)
+		}
 	}
 }
 

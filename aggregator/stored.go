@@ -4,16 +4,17 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/upstream"
 )
 
 // load takes the lists of these servers from the disk. It returns those that are
 // to be asked for theirs now, and those of them that were never tried.
 func (a *Aggregator) load(servers []*server) (wanted, untried []*server) {
-	keys := make([]catalog.Key, len(servers))
+	stored := make([]catalog.Wanted, len(servers))
 	for i, s := range servers {
-		keys[i] = s.key()
+		stored[i] = catalog.Wanted{Key: s.key(), Variant: s.variant()}
 	}
-	for i, found := range a.cfg.Store.LoadAll(keys, a.variant, time.Now()) {
+	for i, found := range a.cfg.Store.LoadAll(stored, time.Now()) {
 		s := servers[i]
 		if found.Err != nil {
 			a.log.Warn().Err(found.Err).Str("upstream", s.Name).Msg("stored lists are ignored")
@@ -35,6 +36,13 @@ func (a *Aggregator) load(servers []*server) (wanted, untried []*server) {
 
 func (s *server) key() catalog.Key {
 	return catalog.Key{Server: s.Name, Identity: s.Identity}
+}
+
+// variant is the sort of host that the server is told of.
+func (s *server) variant() catalog.Variant {
+	v := s.a.variant
+	v.Capabilities = string(upstream.Withhold([]byte(v.Capabilities), s.Questions.withheld()))
+	return v
 }
 
 // wantsLists reports whether the lists are to be asked for now: one is not there,

@@ -98,6 +98,10 @@ func (a *Aggregator) taskTold(b *jsonrpc.Batch, from *server, m *jsonrpc.Message
 	if err != nil {
 		return
 	}
+	if err := from.checkRequests(m.Fields, id); err != nil {
+		a.log.Info().Err(err).Str("upstream", from.Name).Msg("word of a task dropped")
+		return // the host hears why when it asks for the task
+	}
 	params := rewrittenMembers(m.Fields, "taskId", jsonrpc.AppendString(nil, a.tasks.seal(from.Name, id)))
 	if requests := jsonrpc.Find(params, "inputRequests"); requests != nil {
 		edits := namedRequests(nil, from, requests)

@@ -151,15 +151,15 @@ func (s *session) noteHostTask(asker *server, fields []jsonrpc.Member) {
 }
 
 // hostTaskRefusal is why a server must not ask for a task of the host: it is
-// another server's, or none.
-func (s *session) hostTaskRefusal(asker *server, params []jsonrpc.Member) (code int, message string) {
+// another server's, or none. nil if it may.
+func (s *session) hostTaskRefusal(asker *server, params []jsonrpc.Member) *unasked {
 	id, err := jsonrpc.String(jsonrpc.Find(params, "taskId"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil || s.hostTasks[id] != asker {
-		return codeInvalidParams, "Unknown task"
+		return &unasked{code: codeInvalidParams, message: "Unknown task"}
 	}
-	return 0, ""
+	return nil
 }
 
 // taskStatus tells the legacy hosts that know tasks of a change of one

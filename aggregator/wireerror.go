@@ -227,6 +227,10 @@ func (a *Aggregator) toolError(text string, data []byte, modern bool) []byte {
 // not have, become what the host can understand.
 func (c *call) passError(b *jsonrpc.Batch, a upstream.Answer) {
 	m := a.Message
+	if err := c.server.checkError(m.Fields); err != nil {
+		c.fail(b, err)
+		return
+	}
 	code := jsonrpc.Find(m.Fields, "code")
 	n, err := strconv.Atoi(string(code))
 	var edits []jsonrpc.Edit

@@ -64,7 +64,7 @@ func (w *composer) request(c *connection, call *Call, id uint64) *transport.Outg
 	w.buf = strconv.AppendUint(w.buf, id, 10)
 	w.text(`,"method":`)
 	w.buf = jsonrpc.AppendString(w.buf, call.Method)
-	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, peer: c.peer, call: call, id: id}
+	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, withheld: c.u.cfg.Withheld, peer: c.peer, call: call, id: id}
 	m.params()
 	w.text("}")
 	w.endPiece()
@@ -84,6 +84,7 @@ type metaWriter struct {
 	*composer
 	facts      *Facts
 	clientInfo []byte
+	withheld   []string
 	peer       *Peer
 	call       *Call
 	id         uint64
@@ -166,7 +167,7 @@ func (w *metaWriter) meta() {
 		w.text(`"` + MetaVersion + `":"`)
 		w.text(w.facts.Version)
 		w.text(`","` + MetaCapabilities + `":`)
-		w.buf = append(w.buf, capabilities...)
+		w.buf = append(w.buf, Withhold(capabilities, w.withheld)...)
 		w.text(`,"` + MetaClientInfo + `":`)
 		w.buf = append(append(w.buf, w.clientInfo...), ',')
 	}

@@ -50,6 +50,11 @@ type Config struct {
 	Eager          bool          // connect with the host's first message, not on need
 	Protocol       string        // a revision to speak without asking; "" = find out
 
+	// Withheld are capabilities of the host that this server is not told of, as
+	// MCP calls them ("sampling"). What it asks for nevertheless comes as a
+	// Question all the same.
+	Withheld []string
+
 	// Resolve reads the references that are left in Args, Env, URL and Headers
 	// for connect time (files, the keyring). nil if there are none. It is safe
 	// for concurrent use.

@@ -79,7 +79,7 @@ func (c *connection) askDiscover() *waiter {
 func (c *connection) askInitialize(version string) *waiter {
 	return c.ask(Facts{Version: version}, "initialize", []jsonrpc.Member{
 		jsonrpc.NewMember("protocolVersion", quoted(version)),
-		jsonrpc.NewMember("capabilities", c.peer.capabilities()),
+		jsonrpc.NewMember("capabilities", Withhold(c.peer.capabilities(), c.u.cfg.Withheld)),
 		jsonrpc.NewMember("clientInfo", c.u.set.clientInfo),
 	})
 }

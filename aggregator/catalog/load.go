@@ -18,25 +18,31 @@ type Found struct {
 	Err   error  // why something that is there could not be used; for the log
 }
 
-// LoadAll returns what there is for each key, in the order of the keys: the
+// A Wanted says whose lists are to be loaded, and for what sort of host.
+type Wanted struct {
+	Key
+	Variant
+}
+
+// LoadAll returns what there is for each of wanted, in their order: the
 // exact variant; else the nearest that has lists, of the same era first, and
 // then the most recent. Only where no variant has lists is it one with nothing
 // but a failure. now is for the files' time of last use.
-func (s *Store) LoadAll(keys []Key, v Variant, now time.Time) []Found {
-	found := make([]Found, len(keys))
+func (s *Store) LoadAll(wanted []Wanted, now time.Time) []Found {
+	found := make([]Found, len(wanted))
 	if s.key == nil {
 		return found
 	}
 	var next atomic.Int32
 	var readers sync.WaitGroup
-	for range min(len(keys), runtime.GOMAXPROCS(0)) {
+	for range min(len(wanted), runtime.GOMAXPROCS(0)) {
 		readers.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(keys) {
+				if i >= len(wanted) {
 					return
 				}
-				found[i] = s.load(keys[i], v, now)
+				found[i] = s.load(wanted[i].Key, wanted[i].Variant, now)
 			}
 		})
 	}

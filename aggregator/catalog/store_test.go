@@ -280,7 +280,7 @@ func TestStoreLeavesOthersAloneWhenOneIsDamaged(t *testing.T) {
 	if err := os.Mkdir(s.path(github), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	found := s.LoadAll([]Key{github, files}, modern, noon)
+	found := s.LoadAll([]Wanted{{github, modern}, {files, modern}}, noon)
 	if found[0].Err == nil || found[0].Lists != nil {
 		t.Errorf("got %+v for a folder, want an error", found[0])
 	}

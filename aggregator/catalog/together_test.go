@@ -59,7 +59,7 @@ func TestStoreProcessesTogether(t *testing.T) {
 			reading = false
 		default:
 		}
-		for _, found := range s.LoadAll([]Key{github, files}, modern, noon) {
+		for _, found := range s.LoadAll([]Wanted{{github, modern}, {files, modern}}, noon) {
 			if found.Err != nil {
 				t.Error(found.Err)
 			}

@@ -36,7 +36,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 	}
 	for _, s := range file.Servers {
 		cfg.Servers = append(cfg.Servers, aggregator.Server{
-			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools,
+			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools, Questions: s.Questions,
 		})
 	}
 	switch {

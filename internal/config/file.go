@@ -5,6 +5,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -40,6 +41,7 @@ type Server struct {
 	Prefix      string        // of its exposed names; "" = they have none
 	Aliases     []string      // sorted
 	Tools       policy.Filter // over original names of tools
+	Questions   aggregator.Questions
 	Description string
 	Tags        []string
 	Pos         policy.Position
@@ -90,6 +92,10 @@ type server struct {
 	Tools          *filter   `yaml:"tools"`
 	Description    *string   `yaml:"description"`
 	Tags           []string  `yaml:"tags"`
+
+	Sampling    *samplingPermission `yaml:"sampling"`    // allow (default), deny or limits
+	Elicitation *permission         `yaml:"elicitation"` // allow (default) or deny
+	Roots       *permission         `yaml:"roots"`       // allow (default) or deny
 
 	TrustAnnotations *bool `yaml:"trust_annotations"` // a granting condition may look at its tools' annotations
 

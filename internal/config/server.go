@@ -62,6 +62,7 @@ func (m *serverMaker) describe() {
 		m.made.Description = *s.Description
 	}
 	m.made.Tags = s.Tags
+	m.made.Questions = s.questions()
 	m.made.Prefix = s.Prefix.or(m.source.key)
 	if s.Prefix != nil {
 		m.checkPrefix(*s.Prefix)
