@@ -46,6 +46,7 @@ var order = []place{
 	{"aggregator/audit", []string{"upstream/jsonrpc", "upstream/state"}, "a record is lines in a file; who decided what is not its business"},
 	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
 	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
+	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
