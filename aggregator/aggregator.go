@@ -55,6 +55,10 @@ type Server struct {
 	Tools   policy.Filter // over original names
 
 	Questions Questions
+
+	// AsSent shows hosts what the server wrote to be shown as it stands: without
+	// hygiene.
+	AsSent bool
 }
 
 // An Aggregator is one MCP server made of many. It owns the upstreams and all
@@ -213,6 +217,10 @@ type ServerStatus struct {
 	Prompts   int
 	Resources int // and templates
 
+	// Cleaned is of how many of these, and of the instructions, something was
+	// taken out (package hygiene).
+	Cleaned int
+
 	// Fetched is when it told the oldest of its lists; zero if it has not told
 	// all of them yet.
 	Fetched time.Time
@@ -230,6 +238,7 @@ func (a *Aggregator) Status() []ServerStatus {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
 		if lists := s.current(); lists != nil {
 			out[i].count(lists)
+			out[i].Cleaned = len(s.cleaned(lists))
 		}
 	}
 	return out

@@ -109,7 +109,7 @@ func (s *server) stays(next *Server) bool {
 	}
 	for _, each := range []*Server{&old, &fresh} {
 		each.Config = upstream.Config{}
-		each.Prefix, each.Aliases, each.Tools = "", nil, policy.Filter{}
+		each.Prefix, each.Aliases, each.Tools, each.AsSent = "", nil, policy.Filter{}, false
 	}
 	return reflect.DeepEqual(old, fresh)
 }

@@ -28,6 +28,7 @@ type server struct {
 	level      logLevel         // that it was told to log from
 	tasks      map[string]*call // those that weir waits for the end of, by the server's ids
 	lists      *catalog.Lists   // nil if it was never tried
+	told       []string         // what of it the log knows to be cleaned
 	refreshing bool
 	due        kindSet // to be asked for once more
 	failures   int     // in a row; of the goroutine that refreshes
@@ -70,8 +71,11 @@ func (s *server) speaks(modern bool) bool {
 
 func (s *server) keep(l *catalog.Lists) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.lists = l
+	s.mu.Unlock()
+	if l != nil {
+		s.tellCleaned(l)
+	}
 }
 
 // A kindSet is some of the kinds of lists, one bit each.

@@ -30,7 +30,7 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	servers := make([]catalog.Server, len(w.servers))
 	for i, s := range w.servers {
 		exposed := w.exposed[i]
-		servers[i] = catalog.Server{Lists: s.current(), Tools: exposed.Tools.Admits}
+		servers[i] = catalog.Server{Lists: s.current(), Tools: exposed.Tools.Admits, AsSent: exposed.AsSent}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, exposed.Prefix, exposed.Aliases
 	}
 	old := a.view.Load()

@@ -40,12 +40,15 @@ var order = []place{
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
 	{
 		"aggregator",
-		[]string{"aggregator/audit", "aggregator/catalog", "aggregator/namespace", "policy", "upstream", "upstream/jsonrpc"},
+		[]string{
+			"aggregator/audit", "aggregator/catalog", "aggregator/hygiene", "aggregator/namespace",
+			"policy", "upstream", "upstream/jsonrpc",
+		},
 		"the host side knows servers, not how bytes get there",
 	},
 	{"aggregator/audit", []string{"upstream/jsonrpc", "upstream/state"}, "a record is lines in a file; who decided what is not its business"},
 	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
-	{"aggregator/catalog", []string{"aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
+	{"aggregator/catalog", []string{"aggregator/hygiene", "aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},

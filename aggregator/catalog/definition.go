@@ -2,16 +2,18 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
+	"github.com/weir-mcp/weir/aggregator/hygiene"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 // AppendDefinition appends the definition as hosts see it: the server's own, to
 // the byte, but for the name and, of a tool, the URI of its page, where those are
-// others.
+// others, and for what hygiene takes out.
 func (r *Route) AppendDefinition(dst []byte) []byte {
-	if r.pages != nil {
+	if r.pages != nil || r.isCleaned() {
 		return jsonrpc.Splice(dst, r.Item.raw, r.edits()...)
 	}
 	before, after := r.Item.aroundName()
@@ -31,16 +33,34 @@ func (r *Route) appendName(dst []byte) []byte {
 // edits are all that is other in the definition, in its order.
 func (r *Route) edits() []jsonrpc.Edit {
 	name := jsonrpc.Edit{At: r.Item.RawName(), With: r.appendName(nil)}
-	return inOrder(r.Item.raw, append(slices.Clone(r.pages), name))
+	edits := append(slices.Clone(r.pages), name)
+	if r.isCleaned() {
+		edits = append(edits, hygiene.Edits(r.Item.raw)...)
+	}
+	return outermost(r.Item.raw, edits)
 }
 
-func inOrder(raw []byte, edits []jsonrpc.Edit) []jsonrpc.Edit {
+func (r *Route) isCleaned() bool { return !r.asSent && r.Item.Unclean() }
+
+// outermost returns the edits in the order of the text, without those within
+// others. Of several at the same place the first one counts.
+func outermost(raw []byte, edits []jsonrpc.Edit) []jsonrpc.Edit {
 	offset := func(e jsonrpc.Edit) int {
 		before, _ := jsonrpc.Cut(raw, e.At)
 		return len(before)
 	}
-	slices.SortFunc(edits, func(a, b jsonrpc.Edit) int { return offset(a) - offset(b) })
-	return edits
+	slices.SortStableFunc(edits, func(a, b jsonrpc.Edit) int {
+		return cmp.Or(offset(a)-offset(b), len(b.At)-len(a.At))
+	})
+	end := 0
+	return slices.DeleteFunc(edits, func(e jsonrpc.Edit) bool {
+		start := offset(e)
+		if start < end {
+			return true
+		}
+		end = start + len(e.At)
+		return false
+	})
 }
 
 // aroundName is what stands before and after the name in the definition.
@@ -69,7 +89,7 @@ func (r *Route) AppendLegacyDefinition(dst []byte) []byte {
 		return r.AppendDefinition(dst) // it was parsed before
 	}
 	cuts := without(raw, members, "outputSchema")
-	return jsonrpc.Splice(dst, raw, inOrder(raw, append(r.edits(), cuts...))...)
+	return jsonrpc.Splice(dst, raw, outermost(raw, append(r.edits(), cuts...))...)
 }
 
 // without returns the edits that take all members called key out of an object
@@ -121,7 +141,7 @@ func Same(a, b []*Route) bool {
 	return slices.EqualFunc(a, b, func(a, b *Route) bool {
 		beforeA, afterA := a.Item.aroundName()
 		beforeB, afterB := b.Item.aroundName()
-		return a.Exposed == b.Exposed && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
+		return a.Exposed == b.Exposed && a.asSent == b.asSent && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
 			slices.EqualFunc(a.pages, b.pages, sameEdit)
 	})
 }

@@ -85,7 +85,7 @@ func FuzzLegacyDefinition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := (&Route{Exposed: i.Name(), Item: i}).AppendLegacyDefinition(nil)
+		got := (&Route{Exposed: i.Name(), Item: i, asSent: true}).AppendLegacyDefinition(nil)
 		before, _ := jsonrpc.ParseObject(nil, []byte(raw))
 		after, err := jsonrpc.ParseObject(nil, got)
 		if err != nil {

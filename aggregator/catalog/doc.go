@@ -9,7 +9,9 @@
 //
 // A definition is raw bytes from the upstream to the host. The only thing known
 // of it is its name and where that stands (of a resource, its URI), and a few
-// traits of tools, found once, when [ParseItem] takes the definition over.
+// traits, found once, when [ParseItem] takes the definition over; among them
+// whether package hygiene has anything to take out, which is done while a list is
+// written.
 // Everything else passes to the byte; the exposed name is put in its place while
 // a list is written, so that there is no second copy of any definition.
 //

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/weir-mcp/weir/aggregator/hygiene"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 )
 
@@ -22,7 +23,7 @@ const ellipsis = "…"
 func (s *Snapshot) Instructions(permitted func(server string) bool) string {
 	if len(s.servers) == 1 && s.servers[0].Prefix == "" {
 		if only := &s.servers[0]; only.Lists != nil && permitted(only.Name) {
-			return clip(plain(only.Lists.Instructions), maxAllInstructions)
+			return clip(only.instructions(), maxAllInstructions)
 		}
 		return ""
 	}
@@ -32,7 +33,7 @@ func (s *Snapshot) Instructions(permitted func(server string) bool) string {
 		if from.Lists == nil || !permitted(from.Name) {
 			continue
 		}
-		text := strings.TrimSpace(clip(plain(from.Lists.Instructions), maxInstructions))
+		text := strings.TrimSpace(clip(from.instructions(), maxInstructions))
 		if text == "" {
 			continue
 		}
@@ -48,6 +49,14 @@ func (s *Snapshot) Instructions(permitted func(server string) bool) string {
 	return clip(all.String(), maxAllInstructions)
 }
 
+// instructions are what the server says, as hosts see it.
+func (s *Server) instructions() string {
+	if s.AsSent {
+		return s.Lists.Instructions
+	}
+	return hygiene.Text(s.Lists.Instructions)
+}
+
 // clip cuts text at a rune so that it has no more than limit bytes.
 func clip(text string, limit int) string {
 	if len(text) <= limit {
@@ -58,58 +67,4 @@ func clip(text string, limit int) string {
 		limit--
 	}
 	return text[:limit] + ellipsis
-}
-
-// plain returns text without what a terminal or a model reads and a person does
-// not see: escape sequences and other controls, marks that turn the direction
-// of writing, characters without width, tags.
-func plain(text string) string {
-	var b strings.Builder
-	for text != "" {
-		if n := escapeSequence(text); n > 0 {
-			text = text[n:]
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(text)
-		if !unseen(r) {
-			b.WriteRune(r)
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
-
-// escapeSequence returns the length of the one that text begins with, 0 for
-// none (ECMA-48).
-func escapeSequence(text string) int {
-	const esc, csi = '\x1b', "\u009b"
-	at := len(csi)
-	switch {
-	case strings.HasPrefix(text, csi):
-	case text[0] != esc:
-		return 0
-	case len(text) == 1 || text[1] != '[':
-		return 1
-	}
-	for at < len(text) && text[at] >= ' ' && text[at] <= '?' {
-		at++
-	}
-	if at < len(text) && text[at] >= '@' && text[at] <= '~' {
-		at++
-	}
-	return at
-}
-
-func unseen(r rune) bool {
-	switch {
-	case r == '\n', r == '\t':
-		return false
-	case r < ' ', r >= 0x7f && r <= 0x9f: // controls
-	case r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // direction
-	case r == 0x00ad, r >= 0x200b && r <= 0x200d, r >= 0x2060 && r <= 0x2064, r == 0xfeff: // no width
-	case r >= 0xe0000 && r <= 0xe007f: // tags
-	default:
-		return false
-	}
-	return true
 }

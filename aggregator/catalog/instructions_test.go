@@ -14,6 +14,11 @@ func instructing(name, prefix, text string) Server {
 	return Server{Server: namespace.Server{Name: name, Prefix: prefix}, Lists: &Lists{Instructions: text}}
 }
 
+func asSent(s Server) Server {
+	s.AsSent = true
+	return s
+}
+
 func TestInstructions(t *testing.T) {
 	long := strings.Repeat("é", maxInstructions)
 	for _, tt := range []struct {
@@ -30,8 +35,10 @@ func TestInstructions(t *testing.T) {
 		{"alone and long", []Server{instructing("a", "", strings.Repeat("x", 2*maxInstructions))}, strings.Repeat("x", 2*maxInstructions)},
 		{"alone and denied", []Server{instructing("denied", "", "One.")}, ""},
 		{"cut at a rune", []Server{instructing("a", "a", "x"+long)}, "# a (tools: a__*)\nx" + strings.Repeat("é", maxInstructions/2-2) + "…"},
-		{"hidden text", []Server{instructing("a", "", "a\x00b\x1b[31;1mc\x1b]d\x7fe\u009b2Jf\u202eg\u200bh\ufeffi\U000e0041j\r\nk\u00adl\x1b[")}, "abc]defghij\nkl"},
-		{"visible text", []Server{instructing("a", "", "größe 日本 👍🏽 <b>&\ttab")}, "größe 日本 👍🏽 <b>&\ttab"},
+		{"hidden text", []Server{instructing("a", "", "a\x00b\x1b[31;1mc\u202ed\r\ne")}, "abcd\ne"},
+		{"visible text", []Server{instructing("a", "", "größe 👩‍👧 می‌خواهم \u00ad\u200e<b>&\ttab")}, "größe 👩‍👧 می‌خواهم \u00ad\u200e<b>&\ttab"},
+		{"hidden text as it was sent", []Server{asSent(instructing("a", "", "a\x00b"))}, "a\x00b"},
+		{"hidden text of one of two", []Server{instructing("a", "", "a\x00b"), asSent(instructing("b", "", "c\x00d"))}, "# a\nab\n\n# b\nc\x00d"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Merge(namespace.Rules{}, tt.servers).Instructions(func(server string) bool { return server != "denied" })
@@ -48,20 +55,4 @@ func TestInstructions(t *testing.T) {
 	if len(got) > maxAllInstructions || len(got) < maxAllInstructions-4 || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("together: got %d bytes, …%q, want %d at most, and a cut", len(got), got[len(got)-10:], maxAllInstructions)
 	}
-}
-
-// FuzzPlain: what is left has nothing in it that is not seen, and what is seen is
-// left.
-func FuzzPlain(f *testing.F) {
-	f.Add("a\x1b[31mb\u202ec\xffd")
-	f.Add("\x1b\x1b[[\u009b1;2Hx")
-	f.Fuzz(func(t *testing.T, text string) {
-		got := plain(text)
-		if strings.ContainsFunc(got, unseen) || !utf8.ValidString(got) || plain(got) != got {
-			t.Errorf("%q became %q", text, got)
-		}
-		if !strings.ContainsFunc(text, unseen) && utf8.ValidString(text) && got != text {
-			t.Errorf("%q became %q, want it unchanged", text, got)
-		}
-	})
 }

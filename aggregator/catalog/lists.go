@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/hygiene"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -88,6 +89,10 @@ func (i Item) RawName() []byte { return i.raw[i.nameAt:i.nameEnd] }
 // Raw is the definition, to the byte. It must not be changed.
 func (i Item) Raw() []byte { return i.raw }
 
+// Unclean reports whether there is something in it that is not to be shown
+// (package hygiene).
+func (i Item) Unclean() bool { return i.traits&unclean != 0 }
+
 // maxItem is more than any message may be that could bring an item.
 const maxItem = 1 << 30
 
@@ -116,6 +121,9 @@ func ParseItem(kind Kind, raw []byte) (Item, error) {
 	item := Item{name: name, raw: raw, nameAt: uint32(len(before)), nameEnd: uint32(len(raw) - len(after))}
 	if kind == Tools {
 		item.traits = traitsOf(members)
+	}
+	if hygiene.Suspect(raw, members) && len(hygiene.Edits(raw)) > 0 {
+		item.traits |= unclean
 	}
 	return item, nil
 }

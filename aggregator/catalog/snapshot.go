@@ -17,6 +17,10 @@ type Server struct {
 
 	// Tools picks, by original name, the tools to take over. nil takes all.
 	Tools func(original string) bool
+
+	// AsSent shows what the server wrote to be shown as it stands, without
+	// hygiene.
+	AsSent bool
 }
 
 // A Snapshot is the merged view of all servers. It is immutable, and safe for
@@ -44,6 +48,7 @@ type Route struct {
 	Item    Item   // the definition, as the server sent it
 
 	server int            // its place among the servers
+	asSent bool           // without hygiene
 	pages  []jsonrpc.Edit // of the pages of a tool that stand under other URIs, in their order
 }
 
@@ -104,7 +109,7 @@ func (s *Snapshot) collect(k Kind) []Route {
 		}
 		for _, item := range from.Lists.Of(k).Items {
 			if k != Tools || from.Tools == nil || from.Tools(item.name) {
-				routes = append(routes, Route{Kind: k, Server: from.Name, Item: item, server: i})
+				routes = append(routes, Route{Kind: k, Server: from.Name, Item: item, server: i, asSent: from.AsSent})
 			}
 		}
 	}

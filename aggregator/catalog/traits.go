@@ -4,7 +4,8 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// traits are what is to be known of a tool beside its name, found once with it.
+// traits are what is to be known of an item beside its name, found once with it:
+// of tools, but for unclean.
 type traits uint8
 
 const (
@@ -20,6 +21,9 @@ const (
 	// hasPage: a resource to show in the host goes with the tool (MCP Apps,
 	// _meta.ui.resourceUri).
 	hasPage
+
+	// unclean: hygiene takes something out of what is shown of it.
+	unclean
 )
 
 // The older of the two ways to name the page of a tool.
