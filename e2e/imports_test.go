@@ -50,6 +50,11 @@ var order = []place{
 	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
 	{"aggregator/catalog", []string{"aggregator/hygiene", "aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
+	{
+		"aggregator/approval",
+		[]string{"policy", "upstream/jsonrpc", "upstream/state"},
+		"what was approved is a file; who asks, and how, is the host side's business",
+	},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
