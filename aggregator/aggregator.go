@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
@@ -33,6 +34,10 @@ type Config struct {
 	MaxAge    time.Duration    // of stored lists; 0 = DefaultMaxAge
 	Patience  time.Duration    // for the first list; 0 = DefaultPatience
 	Store     *catalog.Store   // required
+
+	// Approvals keeps what people have approved, and what waits for that. nil
+	// refuses all that somebody would have to approve.
+	Approvals *approval.Store
 
 	MessageLimit int    // bytes of one message from the host; 0 = upstream.DefaultMessageLimit
 	Version      string // of weir, as serverInfo and clientInfo tell it

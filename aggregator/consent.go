@@ -38,7 +38,12 @@ func (c *call) askConsent(b *jsonrpc.Batch, m *jsonrpc.Message) bool {
 func (c *call) agree(b *jsonrpc.Batch, answers []answeredQuestion) {
 	c.s.mu.Lock()
 	c.waiting.consent = false
+	e := c.errand
 	c.s.mu.Unlock()
+	if e != nil {
+		c.answeredForm(e, answers[0].value)
+		return
+	}
 	for _, a := range answers {
 		if action, err := jsonrpc.String(memberOf(a.value, "action")); err != nil || action != "accept" {
 			if c.end() {

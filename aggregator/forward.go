@@ -38,6 +38,7 @@ type target struct {
 	name   string         // what the server calls it
 	value  []byte         // raw: what the member of params that names it becomes; nil leaves it
 	tool   *catalog.Route // of tools/call
+	item   *catalog.Route // what is listed of it; nil for nothing
 
 	// What was judged: the raw arguments, nil for none, and the policy's word.
 	arguments []byte
@@ -63,11 +64,10 @@ func (s *session) forward(r *request, op *operation) {
 		s.forwardLater(r, op, subject)
 	case refused != nil:
 		s.refuseWith(&s.batch, r.id, refused)
+	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
+		s.forwardApproved(r, op, subject, t)
 	default:
-		if c := s.begin(r, op); c != nil {
-			c.bind(t, r.params, r.meta)
-			c.do(&s.batch)
-		}
+		s.send(r, op, t, nil)
 	}
 }
 
@@ -84,12 +84,14 @@ func (s *session) target(op *operation, subject string, params []jsonrpc.Member,
 // in.
 func (s *session) forwardLater(r *request, op *operation, subject string) {
 	params := cloneMembers(r.params)
-	s.whenListed(r, op, func(_ context.Context, c *call) {
+	s.whenListed(r, op, func(ctx context.Context, c *call) {
 		t, refused := s.target(op, subject, params, c.modern)
 		if refused != nil {
-			if c.end() {
-				s.refuseWith(nil, c.id, refused)
-			}
+			c.refuse(nil, refused)
+			return
+		}
+		if t.verdict.Ask {
+			c.seekApprovalOf(ctx, subject, t, params)
 			return
 		}
 		meta, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(params, "_meta")) // it was parsed before
@@ -110,6 +112,16 @@ func cloneMembers(members []jsonrpc.Member) []jsonrpc.Member {
 // whenListed handles a request on a goroutine of its own when the first lists
 // are in. It can be cancelled until then.
 func (s *session) whenListed(r *request, op *operation, then func(context.Context, *call)) {
+	s.later(r, op, func(ctx context.Context, c *call) {
+		if s.a.firstLists(ctx) {
+			then(ctx, c)
+		}
+	})
+}
+
+// later handles a request on a goroutine of its own. The context ends when the
+// request does.
+func (s *session) later(r *request, op *operation, handle func(context.Context, *call)) {
 	c := s.begin(r, op)
 	if c == nil {
 		return
@@ -120,9 +132,7 @@ func (s *session) whenListed(r *request, op *operation, then func(context.Contex
 	s.mu.Unlock()
 	s.behind.Go(func() {
 		defer cancel()
-		if s.a.firstLists(ctx) {
-			then(ctx, c)
-		}
+		handle(ctx, c)
 	})
 }
 
@@ -140,7 +150,7 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	c.server, c.name, c.kept, c.cancel = t.server, t.name, k, nil
+	c.server, c.name, c.kept, c.cancel, c.errand = t.server, t.name, k, nil, nil
 	c.first.Method, c.first.Params, c.first.Meta, c.first.Sink = c.op.method, params, meta, c
 	c.first.Name, c.first.Progress, c.first.Timeout = t.name, c.token != nil, c.op.timeout
 	if c.modern {

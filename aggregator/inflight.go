@@ -32,6 +32,10 @@ type call struct {
 	number uint64    // of the session's, by age
 	begun  time.Time // zero unless calls are logged
 
+	// approved is what of the request a person had to approve; nil otherwise. It
+	// does not change once the call is bound.
+	approved *digest
+
 	// kept is the request as it was sent, where it may have to be sent again
 	// or compared with another; nil otherwise. It does not change.
 	kept *kept
@@ -46,6 +50,7 @@ type call struct {
 	cancel  context.CancelFunc // of what the call waits for; nil otherwise
 	lasts   bool               // it was answered with a task
 	waiting *waiting           // for a modern host's answers; nil if the server asked nothing
+	errand  *errand            // what it waits to be approved for; nil otherwise
 
 	first upstream.Call // most calls need no other
 	room  [48]byte      // for id and token, which are short

@@ -80,7 +80,7 @@ func (s *session) findTool(q query) (target, *refusal) {
 
 // targetOf is what is behind a route.
 func (v *view) targetOf(route *catalog.Route) target {
-	return target{server: v.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName()}
+	return target{server: v.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName(), item: route}
 }
 
 func (s *session) findPrompt(q query) (target, *refusal) {

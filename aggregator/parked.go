@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -170,11 +171,15 @@ func (c *call) park(b *jsonrpc.Batch) {
 	}
 	delete(s.calls, c.key)
 	full := len(s.parked) >= maxParked
+	patience, sent := answerTime, true
+	if c.errand != nil {
+		patience, sent = approval.WaitTime, false
+	}
 	if !full {
 		h := newHandle()
 		w.handle, w.parked = h, true
 		s.parked[h] = c
-		ctx, cancel := context.WithTimeout(s.ctx, answerTime)
+		ctx, cancel := context.WithTimeout(s.ctx, patience)
 		w.expire = cancel
 		s.behind.Go(func() { c.awaitAnswers(ctx, h) })
 	}
@@ -187,11 +192,11 @@ func (c *call) park(b *jsonrpc.Batch) {
 	if full {
 		c.giveUp(nil)
 		c.fail(b, upstream.RateLimitError{Fault: &upstream.Fault{
-			Server: c.server.Name, Text: "too many calls wait for answers of the host", MaybeExecuted: true,
+			Server: c.serverName(), Text: "too many calls wait for answers of the host", MaybeExecuted: sent,
 		}})
 		return
 	}
-	state := s.a.seal.state(h, time.Now().Add(answerTime), c.kept.digest)
+	state := s.a.seal.state(h, time.Now().Add(patience), c.kept.digest)
 	s.write(b, replyHead(id), s.a.inputRequired(questions, state), []byte("}"))
 }
 
@@ -223,7 +228,7 @@ func (c *call) awaitAnswers(ctx context.Context, h handle) {
 	delete(s.parked, h)
 	s.mu.Unlock()
 	if late {
-		s.a.log.Info().Str("upstream", c.server.Name).Str(c.op.kind, c.name).Msg("host has not answered, call given up")
+		s.a.log.Info().Str("upstream", c.serverName()).Str(c.op.kind, c.name).Msg("host has not answered, call given up")
 		c.giveUp([]byte(`"no answer to the server's question"`))
 	}
 }

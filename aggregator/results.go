@@ -32,6 +32,7 @@ func (c *call) passResult(b *jsonrpc.Batch, a upstream.Answer) {
 		c.fail(b, c.unsuitable())
 		return
 	}
+	c.expectRound(m.Fields)
 	edits := c.resultEdits(a)
 	if len(edits) > 1 {
 		inOrder(edits)

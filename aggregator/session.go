@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -24,6 +25,8 @@ type session struct {
 	ctx    context.Context //nolint:containedctx // the life of the session itself
 	cancel context.CancelCauseFunc
 	behind sync.WaitGroup // goroutines of requests that wait for something
+
+	approvals *approval.Session // nil: nothing can be approved
 
 	declared atomic.Pointer[declared] // by initialize, which the reader alone handles
 	client   atomic.Pointer[client]   // by initialize, or the latest modern request; written by the reader
@@ -48,12 +51,14 @@ type session struct {
 	listeners []*listener        // open subscriptions
 	pushed    bool               // messages may be sent unasked: a legacy host is ready
 	seen      [catalog.Kinds]sight
+	rounds    map[round]time.Time // that approved calls may go on with, and until when
 }
 
 func newSession(a *Aggregator, out io.Writer) *session {
 	s := &session{
 		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call),
 		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server), following: make(map[followed]bool),
+		rounds: make(map[round]time.Time), approvals: a.cfg.Approvals.NewSession(),
 	}
 	s.declared.Store(readDeclared(nil))
 	s.client.Store(&client{})

@@ -196,7 +196,7 @@ func (s *session) followNamed(ctx context.Context, l *listener, filter []jsonrpc
 			if err != nil {
 				continue
 			}
-			if t, refused := by.find(s, query{subject: name, modern: true}); refused == nil {
+			if t, refused := by.find(s, query{subject: name, modern: true}); refused == nil && !t.verdict.Ask {
 				f := followed{t.server, t.name, by.task}
 				if found[f] == nil {
 					l.follows = append(l.follows, f)

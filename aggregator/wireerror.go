@@ -140,6 +140,20 @@ func deniedText(kind, done string, route *catalog.Route, v policy.Verdict) strin
 		kind, route.Item.Name(), route.Server, how, v.Reason, where)
 }
 
+// unapproved refuses what a person has not approved.
+func (a *Aggregator) unapproved(op *operation, server, name string, modern bool, why string, retryable bool) *refusal {
+	tool := ""
+	if op == toolCall {
+		tool = name
+	}
+	text := fmt.Sprintf("Server %q, %s %q: %s.", server, op.kind, clip(name), why)
+	data := errorData(upstream.KindApproval, &upstream.Fault{Server: server, Retryable: retryable}, tool)
+	if op == toolCall {
+		return &refusal{result: a.toolError(text, data, modern)}
+	}
+	return &refusal{code: codeInternal, message: text, data: data}
+}
+
 // shortPosition leaves the folder out: hosts see no paths.
 func shortPosition(p policy.Position) string {
 	p.File = p.File[strings.LastIndexAny(p.File, `/\`)+1:]

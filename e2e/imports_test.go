@@ -41,7 +41,8 @@ var order = []place{
 	{
 		"aggregator",
 		[]string{
-			"aggregator/audit", "aggregator/catalog", "aggregator/hygiene", "aggregator/namespace",
+			"aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/hygiene",
+			"aggregator/namespace", "aggregator/redact",
 			"policy", "upstream", "upstream/jsonrpc",
 		},
 		"the host side knows servers, not how bytes get there",

@@ -126,3 +126,14 @@ type Grant struct {
 	// Call is the raw arguments that were seen, cut: for people only.
 	Call string `json:"arguments,omitempty"`
 }
+
+// Why is what demands the approval.
+func (c *Call) Why() string { return c.why }
+
+// Shown is the raw arguments for a person, as [Shown] has it; "" for none.
+func (c *Call) Shown(indent string) string {
+	if c.arguments == "" {
+		return ""
+	}
+	return Shown([]byte(c.arguments), indent)
+}
