@@ -26,7 +26,7 @@ var order = []place{
 	{
 		"internal/cli",
 		[]string{
-			"aggregator", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/redact",
+			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/redact",
 			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",

@@ -125,6 +125,7 @@ prints this help on a terminal.`,
 		a.toolsCommand(),
 		a.callCommand(),
 		a.policyCommand(),
+		a.approveCommand(),
 		a.versionCommand(),
 	)
 	return root

@@ -28,6 +28,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 		Names:        file.Names,
 		Policy:       file.Policy,
 		Principal:    file.Principal,
+		Approvals:    a.servedApprovals(log),
 		MaxAge:       file.CacheMaxAge,
 		MessageLimit: file.MessageLimit,
 		Version:      version,
