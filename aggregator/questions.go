@@ -39,7 +39,11 @@ func (a *Aggregator) unrelated(b *jsonrpc.Batch, asker *server, q *upstream.Ques
 			return
 		}
 	}
-	if string(q.Message.Method) == "roots/list" && !asker.Questions.NoRoots {
+	if name := asker.Questions.denied(string(q.Message.Method)); name != "" {
+		q.Refuse(b, codeMethodNotFound, lacks+name)
+		return
+	}
+	if string(q.Message.Method) == "roots/list" {
 		q.Reply(b, []byte(`{"roots":[]}`))
 		return
 	}
