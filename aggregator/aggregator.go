@@ -66,6 +66,13 @@ type Server struct {
 	AsSent bool
 }
 
+// upstream is the configuration of the upstream that the server is.
+func (s *Server) upstream() upstream.Config {
+	cfg := s.Config
+	cfg.Withheld = s.Questions.withheld()
+	return cfg
+}
+
 // An Aggregator is one MCP server made of many. It owns the upstreams and all
 // that keeps the catalog fresh. Its methods are safe for concurrent use.
 type Aggregator struct {
@@ -131,8 +138,7 @@ func New(cfg Config) *Aggregator {
 	a.pushes.push = a.pushChanges
 	upstreams := make([]upstream.Config, len(cfg.Servers))
 	for i := range cfg.Servers {
-		upstreams[i] = cfg.Servers[i].Config
-		upstreams[i].Withheld = cfg.Servers[i].Questions.withheld()
+		upstreams[i] = cfg.Servers[i].upstream()
 	}
 	a.set = upstream.NewSet(upstreams, upstream.Options{
 		Name: "weir", Version: cfg.Version,

@@ -83,7 +83,7 @@ func (a *Aggregator) move(cfg *Config) *move {
 			m.servers = append(m.servers, old)
 			continue
 		}
-		s := newServer(a, next, a.set.Add(next.Config))
+		s := newServer(a, next, a.set.Add(next.upstream()))
 		m.servers, m.fresh = append(m.servers, s), append(m.fresh, s)
 		if old == nil {
 			m.changes.Added = append(m.changes.Added, s.Name)

@@ -554,6 +554,22 @@ func TestLevelOfNewServers(t *testing.T) {
 	})
 }
 
+// TestWithheldFromNewServers: a server that comes later, or comes back, is not
+// told of what it may not ask for either.
+func TestWithheldFromNewServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := upstreamtest.New(withTools("x"))
+		b, h := benchOf(t, map[string]*upstreamtest.Server{"a": server}, "a")
+		h.send(legacy.capable()...)
+		b.reconfigure(t, []string{"a"}, func(c *Config) { c.Servers[0].Questions.NoElicitation = true })
+		synctest.Wait()
+		got := server.Received("initialize")
+		if len(got) != 2 || !strings.Contains(string(got[0].Message), "elicitation") || strings.Contains(string(got[1].Message), "elicitation") {
+			t.Errorf("server got %q", got)
+		}
+	})
+}
+
 // TestReconfigureStorm: many configurations one upon the other, by several at
 // once, under hosts that call. Every request is answered once, and in the end
 // nothing is left.
