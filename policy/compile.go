@@ -64,7 +64,7 @@ type rule struct {
 	levels  bool // it gives a level: verdict counts
 	verdict Verdict
 	asks    bool
-	asking  string     // why, if it asks
+	asking  string // why, if it asks
 	pos     Position
 	when    *condition // nil = always
 }

@@ -29,7 +29,7 @@ type decision struct {
 	listing bool
 	tags    []string // of the server
 	trust   bool     // of the server
-	facts   *facts // once a condition is evaluated
+	facts   *facts   // once a condition is evaluated
 
 	deny   finding // the first rule that denies
 	level  finding // the first rule that gives a level

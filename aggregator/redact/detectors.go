@@ -1,59 +1,51 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-)
-
-// A detector knows one kind of secret by how it looks. What the first group of
-// its pattern matches stays, as what stands before the secret.
+// A detector is one way to know a kind of secret. Several may have one name.
 type detector struct {
-	name string
-	hint string // stands in every match; "" for nothing in particular
-	expr string
-}
-
-// A finder is a detector that is ready for use. Making one costs too much to be
-// done at a start that needs none.
-type finder struct {
-	detector
-	pattern     *regexp.Regexp
-	replacement string
-}
-
-func (d detector) finder() finder {
-	return finder{d, regexp.MustCompile(d.expr), "${1}[redacted:" + d.name + "]"}
+	name   string
+	begins string // the bytes at which find is asked
+	find   func(text []byte, at int) (start, end int)
 }
 
 var detectors = []detector{
-	{"private_key", "PRIVATE KEY", `()-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`},
-	{"github", "", `(\b)(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`},
-	{"aws", "", `(\b)(?:AKIA|ASIA)[A-Z0-9]{16}\b`},
-	{"google", "AIza", `(\b)AIza[A-Za-z0-9_-]{35}`},
-	{"slack", "xox", `(\b)xox[abeoprs]-[A-Za-z0-9-]{10,}`},
-	{"jwt", "eyJ", `(\b)eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*`},
-	{"bearer", "", `(\b[Bb]earer\s+)[A-Za-z0-9._~+/-]{16,}=*`},
-}
+	{SecretKeys, ":=", findNamed},
+	{"private_key", "-", findPrivateKey},
+	{"jwt", "e", findJWT},
+	{"bearer", "Bb", findBearer},
+	{"basic_auth_url", ":", findURLPassword},
 
-// secretWords are names of members that hold a secret, and ends of such names,
-// without their capitals and separators.
-var secretWords = []string{
-	"password", "passwd", "passphrase", "secret", "token", "apikey", "authorization", "accesskey", "secretkey",
-	"privatekey", "credential", "credentials", "cookie", "pwd",
-}
-
-// isSecretKey reports whether a member's name says that its value is a secret:
-// api_key, githubToken, X-Api-Key, but not max_tokens.
-func isSecretKey(name string) bool {
-	const longest = 128 // no name that means anything is longer
-	if len(name) > longest {
-		return false
-	}
-	plain := strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
-	for _, word := range secretWords {
-		if strings.HasSuffix(plain, word) {
-			return true
-		}
-	}
-	return false
+	form{"github", "ghp_", word, 36, 255}.detector(),
+	form{"github", "gho_", word, 36, 255}.detector(),
+	form{"github", "ghu_", word, 36, 255}.detector(),
+	form{"github", "ghs_", dotted, 36, 2048}.detector(),
+	form{"github", "ghr_", word, 36, 255}.detector(),
+	form{"github", "github_pat_", word, 22, 255}.detector(),
+	form{"gitlab", "glpat-", dotted, 20, 255}.detector(),
+	form{"aws", "AKIA", alnum, 16, 16}.detector(),
+	form{"aws", "ASIA", alnum, 16, 16}.detector(),
+	form{"google", "AIza", token, 35, 35}.detector(),
+	form{"google", "GOCSPX-", token, 28, 28}.detector(),
+	form{"google", "ya29.", dotted, 30, 2048}.detector(),
+	form{"slack", "xoxb-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxp-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxa-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxr-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxs-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxe-", dashed, 10, 512}.detector(),
+	form{"slack", "xoxo-", dashed, 10, 512}.detector(),
+	form{"slack", "xapp-", dashed, 10, 512}.detector(),
+	form{"slack", "hooks.slack.com/services/", path, 20, 255}.detector(),
+	form{"stripe", "sk_live_", alnum, 16, 255}.detector(),
+	form{"stripe", "sk_test_", alnum, 16, 255}.detector(),
+	form{"stripe", "rk_live_", alnum, 16, 255}.detector(),
+	form{"stripe", "rk_test_", alnum, 16, 255}.detector(),
+	form{"stripe", "whsec_", chars64, 24, 255}.detector(),
+	form{"openai", "sk-", token, 48, 48}.detector(),
+	form{"openai", "sk-proj-", token, 32, 512}.detector(),
+	form{"openai", "sk-svcacct-", token, 32, 512}.detector(),
+	form{"openai", "sk-admin-", token, 32, 512}.detector(),
+	form{"anthropic", "sk-ant-", token, 32, 512}.detector(),
+	form{"npm", "npm_", word, 36, 36}.detector(),
+	form{"pypi", "pypi-AgEIcHlwaS5vcmc", token, 32, 2048}.detector(),
+	form{"pypi", "pypi-AgENdGVzdC5weXBpLm9yZw", token, 32, 2048}.detector(),
 }

@@ -10,33 +10,42 @@ import (
 )
 
 // A Redactor replaces secrets by [redacted:NAME], NAME being that of the
-// detector that knew it. It is immutable and safe for concurrent use.
+// detector that knew it. It is immutable and safe for concurrent use; nil is one
+// that knows none. It takes time in proportion to the text.
 type Redactor struct {
-	finders []finder
-	keys    bool // members named like secrets
+	finders [256][]finder // by the byte that makes one look closer
+	keys    bool          // members named like secrets
+}
+
+// A finder looks for a secret around text[at] and returns where it stands; 0, 0
+// for none.
+type finder struct {
+	name string
+	find func(text []byte, at int) (start, end int)
 }
 
 // All is the name that stands for every detector.
 const All = "all"
 
-// SecretKeys is the detector of members by their names.
+// SecretKeys is the detector of members, headers and variables by their names.
 const SecretKeys = "secret_keys"
 
 // New returns a Redactor with the detectors of these names; All stands for every
 // one of them.
 func New(names ...string) (*Redactor, error) {
-	r := &Redactor{}
-	wanted := map[string]bool{}
 	for _, name := range names {
 		if !slices.Contains(Names(), name) {
 			return nil, fmt.Errorf("unknown detector %q (want %s)", name, strings.Join(Names(), ", "))
 		}
-		wanted[name] = true
 	}
-	r.keys = wanted[SecretKeys] || wanted[All]
+	r := &Redactor{}
 	for _, d := range detectors {
-		if wanted[d.name] || wanted[All] {
-			r.finders = append(r.finders, d.finder())
+		if !slices.Contains(names, d.name) && !slices.Contains(names, All) {
+			continue
+		}
+		r.keys = r.keys || d.name == SecretKeys
+		for i := range len(d.begins) {
+			r.finders[d.begins[i]] = append(r.finders[d.begins[i]], finder{d.name, d.find})
 		}
 	}
 	return r, nil
@@ -44,9 +53,11 @@ func New(names ...string) (*Redactor, error) {
 
 // Names returns the names of all detectors, and All.
 func Names() []string {
-	names := []string{All, SecretKeys}
+	names := []string{All}
 	for _, d := range detectors {
-		names = append(names, d.name)
+		if !slices.Contains(names, d.name) {
+			names = append(names, d.name)
+		}
 	}
 	return names
 }
@@ -54,18 +65,20 @@ func Names() []string {
 // Text returns a text without the secrets in it; the same text if there are
 // none.
 func (r *Redactor) Text(text string) string {
-	for i := range r.finders {
-		f := &r.finders[i]
-		if f.hint == "" || strings.Contains(text, f.hint) {
-			text = f.pattern.ReplaceAllString(text, f.replacement)
-		}
+	if out, found := r.text([]byte(text)); found {
+		return string(out)
 	}
 	return text
 }
 
 // JSON appends a raw JSON value to dst without the secrets in its strings. What
-// has none keeps its bytes. Members named like secrets lose their whole value.
+// has none keeps its bytes; a string that has some is written anew, with other
+// escapes perhaps. Members named like secrets lose their whole value. dst must
+// not alias raw.
 func (r *Redactor) JSON(dst, raw []byte) []byte {
+	if r == nil {
+		return append(dst, raw...)
+	}
 	for len(raw) > 0 {
 		start := bytes.IndexByte(raw, '"')
 		if start < 0 {
@@ -89,21 +102,49 @@ func (r *Redactor) JSON(dst, raw []byte) []byte {
 		skipped := len(value) - len(bytes.TrimLeft(value, " \t\r\n"))
 		dst = append(dst, raw[:colon+skipped]...)
 		value = value[skipped:]
-		n := valueEnd(value)
-		dst = appendHidden(dst, value[:n])
-		raw = value[n:]
+		if n := valueEnd(value); !isSchema(value[:n]) {
+			dst = appendHidden(dst, value[:n])
+			value = value[n:]
+		}
+		raw = value
 	}
 	return dst
 }
 
 // appendString appends a quoted string without the secrets in it.
 func (r *Redactor) appendString(dst, quoted []byte) []byte {
-	text := unquoted(quoted)
-	if clean := r.Text(text); clean != text {
-		return jsonrpc.AppendString(dst, clean)
+	if with, found := r.text(unquoted(quoted)); found {
+		return jsonrpc.AppendString(dst, string(with))
 	}
 	return append(dst, quoted...)
 }
+
+// text returns a text without the secrets in it, if there are any.
+func (r *Redactor) text(text []byte) (out []byte, found bool) {
+	if r == nil {
+		return nil, false
+	}
+	copied := 0
+	for at := 0; at < len(text); at++ {
+		if at > 0 && alnum[text[at]] && alnum[text[at-1]] {
+			continue // nothing begins within a word
+		}
+		for _, f := range r.finders[text[at]] {
+			start, end := f.find(text, at)
+			if end == 0 {
+				continue
+			}
+			out = append(out, text[copied:start]...)
+			out = append(append(append(out, mark...), f.name...), ']')
+			copied, at, found = end, end-1, true
+			break
+		}
+	}
+	return append(out, text[copied:]...), found
+}
+
+// mark is the beginning of what stands for a secret.
+const mark = "[redacted:"
 
 // appendHidden appends what stands for the value of a member named like a
 // secret. Nothing is hidden by null, true, false and the empty string.
@@ -112,15 +153,35 @@ func appendHidden(dst, value []byte) []byte {
 	case "null", "true", "false", `""`:
 		return append(dst, value...)
 	}
-	return append(dst, `"[redacted:`+SecretKeys+`]"`...)
+	return append(dst, `"`+mark+SecretKeys+`]"`...)
 }
 
-func unquoted(quoted []byte) string {
-	text, err := jsonrpc.String(quoted)
-	if err != nil {
-		return ""
+// isSchema reports whether a value is a JSON Schema: what a secret looks like, not
+// a secret.
+func isSchema(value []byte) bool {
+	const longest = 1024
+	if value[0] != '{' || len(value) > longest {
+		return false
 	}
-	return text
+	members, _ := jsonrpc.ParseObject(nil, value) // it is one
+	if jsonrpc.Find(members, "$ref") != nil {
+		return true
+	}
+	switch string(jsonrpc.Find(members, "type")) {
+	case `"string"`, `"number"`, `"integer"`, `"boolean"`, `"array"`, `"object"`, `"null"`:
+		return true
+	}
+	return false
+}
+
+// unquoted is the text of a JSON string. It aliases the string if nothing in that
+// is escaped.
+func unquoted(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := jsonrpc.String(quoted) // it is one
+	return []byte(text)
 }
 
 // isKey reports whether the string before raw is the name of a member.

@@ -32,7 +32,7 @@ func TestJSON(t *testing.T) {
 		{`"` + jwt + `"`, `"[redacted:jwt]"`},
 		{`"a AKIAIOSFODNN7EXAMPLE b"`, `"a [redacted:aws] b"`},
 		{`"xoxb-1234567890-abc"`, `"[redacted:slack]"`},
-		{`"AIza` + strings.Repeat("x", 35) + `"`, `"[redacted:google]"`},
+		{`"AIza` + strings.Repeat("aB3_x", 7) + `"`, `"[redacted:google]"`},
 		{
 			`"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nrest"`,
 			`"[redacted:private_key]\nrest"`,
