@@ -71,6 +71,7 @@ var order = []place{
 	{"upstream/process", []string{"upstream/pipe"}, "a process has streams; what travels on them is not its business"},
 	{"upstream/pipe", nil, "a pipe is a pipe"},
 	{"upstream/state", nil, "a file that must not be lost is a file, whatever is in it"},
+	{"upstream/schema", []string{"upstream/jsonrpc"}, "a value fits a schema or not, whoever wrote them"},
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
 	{
@@ -194,6 +195,7 @@ func TestStandardLibraryOnly(t *testing.T) {
 			"cel.dev", "github.com/antlr4-go/antlr", "go.yaml.in/yaml", "golang.org/x/exp", "google.golang.org", // CEL
 		},
 		"upstream/jsonrpc":      nil,
+		"upstream/schema":       {module + "/upstream/jsonrpc"},
 		"upstream/upstreamtest": {module + "/upstream/jsonrpc", "github.com/gorilla/websocket"},
 	} {
 		for _, imported := range packages[name].Deps {
