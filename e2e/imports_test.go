@@ -33,7 +33,7 @@ var order = []place{
 	},
 	{
 		"internal/config",
-		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/spell", "policy", "upstream"},
+		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/spell", nil, "words are words"},
@@ -60,8 +60,13 @@ var order = []place{
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
 		"upstream",
-		[]string{"upstream/jsonrpc", "upstream/process", "upstream/transport"},
+		[]string{"upstream/customtools", "upstream/jsonrpc", "upstream/process", "upstream/transport"},
 		"the far side knows nothing of names, policy or hosts",
+	},
+	{
+		"upstream/customtools",
+		[]string{"upstream/jsonrpc", "upstream/process", "upstream/schema", "upstream/transport"},
+		"it is a server, which happens to be within",
 	},
 	{
 		"upstream/transport",
@@ -121,7 +126,7 @@ var foreign = []struct {
 	{"github.com/mark3labs/mcp-go/client", nil, "it is a peer in tests"},
 	{
 		"github.com/mark3labs/mcp-go/mcp",
-		[]string{"aggregator", "internal/cli", "internal/demo", "upstream/transport"},
+		[]string{"aggregator", "internal/cli", "internal/demo", "upstream/customtools", "upstream/transport"},
 		"for what weir itself authors, and headers; not for what passes through",
 	},
 	{
@@ -156,7 +161,7 @@ var foreign = []struct {
 	},
 	{
 		"net/http",
-		[]string{"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/transport", "upstream/upstreamtest"},
+		[]string{"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/customtools", "upstream/transport", "upstream/upstreamtest"},
 		"networks are upstream's business",
 	},
 }

@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // The transports that a server can be reached by.
@@ -11,6 +13,7 @@ const (
 	HTTP      = "http"      // Streamable HTTP, or HTTP+SSE with a server that has only that
 	SSE       = "sse"       // HTTP+SSE, of the legacy era only
 	WebSocket = "websocket" // text frames, a transport that no revision defines
+	Custom    = "custom"    // none: tools of the user's own, served within the process
 )
 
 // Defaults for what a Config leaves at zero.
@@ -37,7 +40,9 @@ type Config struct {
 	InheritAll bool              // pass all of them
 	Dir        string            // working folder; "" = weir's own
 
-	// For all but Stdio.
+	CustomTools []customtools.Tool // for Custom
+
+	// For the others.
 	URL     string
 	Headers map[string]string // sent with every request
 

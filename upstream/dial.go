@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/weir-mcp/weir/upstream/customtools"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 	"github.com/weir-mcp/weir/upstream/process"
 	"github.com/weir-mcp/weir/upstream/transport"
@@ -129,6 +130,14 @@ func dialWebSocket(ctx context.Context, cfg Config, recv transport.Receiver) (tr
 		return nil, err
 	}
 	return conn, nil
+}
+
+// dialCustom serves tools of the user's own. Their secrets are read with each
+// call.
+func (s *Set) dialCustom(_ context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
+	return customtools.Dial(cfg.CustomTools, customtools.Processes{
+		Guardian: s.guardian, Finder: s.finder, Environ: s.process.Environ, Weir: s.process.Weir,
+	}, recv, cfg.MessageLimit), nil
 }
 
 func header(values map[string]string) http.Header {

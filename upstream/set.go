@@ -94,7 +94,7 @@ func NewSet(cfgs []Config, o Options) *Set {
 		s.log.Warn().Err(err).Msg("children have no guardian")
 	})
 	s.finder = process.NewFinder(s.guardian, o.Process.Environ)
-	s.dialers = map[string]Dialer{Stdio: s.dialStdio, HTTP: dialHTTP, SSE: dialSSE, WebSocket: dialWebSocket}
+	s.dialers = map[string]Dialer{Stdio: s.dialStdio, HTTP: dialHTTP, SSE: dialSSE, WebSocket: dialWebSocket, Custom: s.dialCustom}
 	maps.Copy(s.dialers, o.Dialers)
 	s.peer.Store(&Peer{Version: LatestLegacy})
 	for _, cfg := range cfgs {
