@@ -30,7 +30,7 @@ var (
 // ways is an error, and so is a number that would have to be bent. Empty raw and
 // null stand for {}. The errors repeat nothing that stands in raw.
 func decodeObject(raw []byte) (map[string]any, error) {
-	raw = bytes.TrimSpace(raw)
+	raw = bytes.Trim(raw, " \t\r\n")
 	if len(raw) == 0 || string(raw) == "null" {
 		return map[string]any{}, nil
 	}

@@ -97,7 +97,7 @@ func compileCondition(env *cel.Env, text string) (*condition, []conditionError) 
 		return nil, wrongWith(text, issues)
 	}
 	if out := checked.OutputType(); !out.IsExactType(cel.BoolType) && !out.IsExactType(cel.DynType) {
-		return nil, []conditionError{{text: fmt.Sprintf("its result is a %s, want true or false", out)}}
+		return nil, []conditionError{{text: fmt.Sprintf("its result is of type %s, want true or false", out)}}
 	}
 	c := &condition{text: text}
 	if problem := c.analyse(checked.NativeRep()); problem != nil {

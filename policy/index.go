@@ -44,8 +44,8 @@ func (p *Policy) LooksAtClient() bool {
 func (p *Policy) index() {
 	names := map[string]bool{Own: true}
 	for _, r := range p.rules {
-		if name := r.server.String(); r.server.Literal() && p.servers.Aliases[name] == "" {
-			names[name] = true
+		if r.server.Literal() {
+			names[r.server.String()] = true
 		}
 	}
 	for _, name := range p.servers.Aliases {

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,13 +11,22 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestDecide reads testdata: policies, and for each a table of requests (kind,
-// server, name), levels and reasons.
+// TestDecide reads testdata: policies, and for each a table of requests and
+// verdicts, or the error that it is. A row has columns, two or more spaces apart:
+//
+//	KIND SERVER NAME
+//	what else is known: args JSON, definition JSON, key|team|org|profile NAME,
+//	client NAME VERSION, list (the item is asked for in a list)
+//	LEVEL, then "best LEVEL" if that is another one, then "ask"
+//	what the verdict says, checked if it is there: its reason, "hint …", "ask …"
+//
+// The best level of a call has to be that of the list.
 func TestDecide(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got files %v, error %v", files, err)
 	}
+	rows := 0
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
@@ -27,28 +37,104 @@ func TestDecide(t *testing.T) {
 			for _, f := range archive.Files {
 				part[f.Name] = string(f.Data)
 			}
-			p := compileText(t, part["policy.yaml"], readAliases(part["aliases"]))
+			p, err := Compile(decodeText(t, part["policy.yaml"]), readServers(part))
+			if want, wrong := part["error"]; wrong {
+				if err == nil || err.Error() != strings.TrimSpace(want) {
+					t.Errorf("got error %v, want %s", err, want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			for line := range strings.Lines(part["verdicts"]) {
-				checkVerdict(t, p, line)
+				if line = strings.TrimSpace(line); line != "" {
+					rows++
+					checkVerdict(t, p, line)
+				}
 			}
 		})
 	}
+	if rows < 200 {
+		t.Errorf("got %d rows, want them all", rows)
+	}
 }
+
+var columns = regexp.MustCompile(`\s{2,}`)
 
 func checkVerdict(t *testing.T, p *Policy, line string) {
 	t.Helper()
-	f := strings.Fields(line)
-	r := Request{Server: f[1], Kind: readKind(f[0]), Name: strings.TrimPrefix(f[2], "-")}
+	cells := columns.Split(line, -1)
+	head := strings.Fields(cells[0])
+	r := Request{Kind: readKind(head[0]), Server: head[1], Name: strings.TrimPrefix(head[2], "-")}
+	cells = readFacts(t, &r, cells[1:])
 	v := p.Decide(r)
-	if v.Level.String() != f[3] || v.Reason != strings.Join(f[4:], " ") {
-		t.Errorf("%s %s %s: got %s, %q, want %s, %q", f[0], f[1], f[2], v.Level, v.Reason, f[3], strings.Join(f[4:], " "))
+	if got := summary(v); got != cells[0] {
+		t.Errorf("%s: got %s, want %s", line, got, cells[0])
 	}
-	if v.Listed() != (v.Level >= Read) || v.Callable() != (v.Level >= Execute) {
-		t.Errorf("%s: got listed %t, callable %t", v.Level, v.Listed(), v.Callable())
+	for _, want := range cells[1:] {
+		got := v.Reason
+		if hint, isHint := strings.CutPrefix(want, "hint "); isHint {
+			got, want = v.Hint, hint
+		} else if ask, isAsk := strings.CutPrefix(want, "ask "); isAsk {
+			got, want = v.AskReason, ask
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+	if v.Listed() != (v.Best >= Read) || v.Callable() != (v.Level >= Execute) {
+		t.Errorf("%s: got listed %t, callable %t of %s", line, v.Listed(), v.Callable(), summary(v))
 	}
 	if (v.Rule != "") != strings.HasPrefix(v.Reason, "rule ") {
-		t.Errorf("got rule %q with reason %q", v.Rule, v.Reason)
+		t.Errorf("%s: got rule %q with reason %q", line, v.Rule, v.Reason)
 	}
+	r.Listing, r.Arguments = true, nil
+	if l := p.Decide(r); l.Best != v.Best || l.Ask {
+		t.Errorf("%s: got %s in a list, and %s in a call", line, summary(l), summary(v))
+	}
+}
+
+// summary is the column for a verdict.
+func summary(v Verdict) string {
+	text := v.Level.String()
+	if v.Best != v.Level {
+		text += " best " + v.Best.String()
+	}
+	if v.Ask {
+		text += " ask"
+	}
+	return text
+}
+
+// readFacts takes what is known of a request off a row, up to the level.
+func readFacts(t *testing.T, r *Request, cells []string) []string {
+	t.Helper()
+	for i, cell := range cells {
+		key, value, _ := strings.Cut(cell, " ")
+		switch key {
+		case "args":
+			r.Arguments = []byte(value)
+		case "definition":
+			r.Definition = []byte(value)
+		case "key":
+			r.Principal.Key = value
+		case "team":
+			r.Principal.Team = value
+		case "org":
+			r.Principal.Org = value
+		case "profile":
+			r.Principal.Profile = value
+		case "client":
+			r.Client.Name, r.Client.Version, _ = strings.Cut(value, " ")
+		case "list":
+			r.Listing = true
+		default:
+			return cells[i:]
+		}
+	}
+	t.Fatalf("no level in %q", cells)
+	return nil
 }
 
 func readKind(text string) (k Kind) {
@@ -61,13 +147,23 @@ func readKind(text string) (k Kind) {
 	return k
 }
 
-func readAliases(text string) Aliases {
-	aliases := Aliases{}
-	for line := range strings.Lines(text) {
+// readServers reads what is known of servers: aliases with their servers,
+// servers with their tags, names of servers, and of those that are trusted.
+func readServers(part map[string]string) Servers {
+	known := Servers{Aliases: Aliases{}, Tags: map[string][]string{}, Trusted: map[string]bool{}}
+	for line := range strings.Lines(part["aliases"]) {
 		f := strings.Fields(line)
-		aliases[f[0]] = f[1]
+		known.Aliases[f[0]] = f[1]
 	}
-	return aliases
+	for line := range strings.Lines(part["tags"]) {
+		f := strings.Fields(line)
+		known.Tags[f[0]] = f[1:]
+	}
+	known.Names = strings.Fields(part["names"])
+	for _, name := range strings.Fields(part["trusted"]) {
+		known.Trusted[name] = true
+	}
+	return known
 }
 
 func decodeText(t *testing.T, text string) (c Config) {
@@ -78,15 +174,6 @@ func decodeText(t *testing.T, text string) (c Config) {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func compileText(t *testing.T, text string, aliases Aliases) *Policy {
-	t.Helper()
-	p, err := Compile(decodeText(t, text), Servers{Aliases: aliases})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 func TestVerdictSaysWhere(t *testing.T) {
