@@ -60,8 +60,8 @@ type Config struct {
 	// Question all the same.
 	Withheld []string
 
-	// Resolve reads the references that are left in Args, Env, URL and Headers
-	// for connect time (files, the keyring). nil if there are none. It is safe
+	// Resolve reads the references that are left in Args, Env, URL and Headers,
+	// those of CustomTools too, for connect time (files, the keyring). nil if there are none. It is safe
 	// for concurrent use.
 	Resolve func(ctx context.Context, text string) (string, error)
 

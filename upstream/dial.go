@@ -137,7 +137,7 @@ func dialWebSocket(ctx context.Context, cfg Config, recv transport.Receiver) (tr
 func (s *Set) dialCustom(_ context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
 	return customtools.Dial(cfg.CustomTools, customtools.Processes{
 		Guardian: s.guardian, Finder: s.finder, Environ: s.process.Environ, Weir: s.process.Weir,
-	}, recv, cfg.MessageLimit), nil
+	}, cfg.Resolve, recv, cfg.MessageLimit), nil
 }
 
 func header(values map[string]string) http.Header {

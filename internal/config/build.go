@@ -45,11 +45,14 @@ func build(o Options, doc *document, d *decoder) (*File, error) {
 	m.aliases()
 	m.settings()
 	roster, profile := m.principals(), m.profiles()
+	e := m.expander()
+	custom := m.customTools(e)
 	if len(m.errs) > 0 {
 		return nil, inOrder(m.errs)
 	}
 	m.identify(roster, profile)
-	m.servers()
+	m.servers(e)
+	m.customServer(e, custom)
 	return m.file, nil
 }
 
@@ -164,8 +167,7 @@ func (m *maker) compile(c policy.Config) *policy.Policy {
 	return p
 }
 
-func (m *maker) servers() {
-	e := m.expander()
+func (m *maker) servers(e *expander) {
 	aliases := map[string][]string{}
 	for alias, name := range m.file.Aliases {
 		aliases[name] = append(aliases[name], alias)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // policyServers is what policies know of the servers of the file.
@@ -14,6 +15,10 @@ func (m *maker) policyServers() policy.Servers {
 		known.Names = append(known.Names, s.key)
 		known.Tags[s.key] = s.value.Tags
 		known.Trusted[s.key] = s.value.TrustAnnotations != nil && *s.value.TrustAnnotations
+	}
+	if m.doc.Tools != nil {
+		known.Names = append(known.Names, customtools.Name)
+		known.Trusted[customtools.Name] = true // what they say of themselves is the user's word
 	}
 	return known
 }

@@ -62,10 +62,11 @@ type document struct {
 	Cache    *cache                 `yaml:"cache"`
 	Limits   *limits                `yaml:"limits"`
 	Log      *logging               `yaml:"log"`
+	Tools    mapping[customTool]    `yaml:"tools"` // of the user's own
 
 	more map[string]string // what references may name besides variables
 
-	_ struct{} `later:"tools audit"`
+	_ struct{} `later:"audit"`
 }
 
 // A server is one entry of servers in weir's own shape.

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // maxName is how long the name of a server, an alias or a prefix may be.
 const maxName = 32
 
-var reservedNames = []string{policy.Own, "tools"}
+var reservedNames = []string{policy.Own, customtools.Name}
 
 // badName says what is wrong with the name of a server or an alias, or "".
 func badName(name string) string {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // A key is one entry of keys: who gives it is known by the name.
@@ -202,6 +203,9 @@ func (m *maker) serverCalled(name string) string {
 		return target
 	}
 	if slices.ContainsFunc(m.doc.Servers, func(s entry[server]) bool { return s.key == name }) {
+		return name
+	}
+	if name == customtools.Name && m.doc.Tools != nil {
 		return name
 	}
 	return ""

@@ -72,7 +72,7 @@ func (m *serverMaker) describe() {
 func (m *serverMaker) checkPrefix(p text) {
 	switch {
 	case p.value == "":
-	case p.value == policy.Own:
+	case slices.Contains(reservedNames, p.value):
 		m.fail(p.pos, "prefix: %q is reserved", p.value)
 	case len(p.value) > maxName || !isExposable(p.value) || strings.Contains(p.value, "__"):
 		m.fail(p.pos, "prefix: want up to 32 characters of A-Z, a-z, 0-9, _ and -, and no two underscores in a row")
@@ -235,12 +235,20 @@ func (m *serverMaker) command(t text) string {
 }
 
 func (m *serverMaker) checkVariable(name string, pos policy.Position) {
+	if why := badVariable(name); why != "" {
+		m.fail(pos, "env: %s", why)
+	}
+}
+
+// badVariable says what is wrong with the name of a variable for a child, or "".
+func badVariable(name string) string {
 	switch {
 	case name == "" || strings.ContainsAny(name, "=\x00"):
-		m.fail(pos, "env: %q cannot be the name of a variable", name)
+		return fmt.Sprintf("%q cannot be the name of a variable", name)
 	case name == "WEIR_CHAIN" || name == "WEIR_CHILD":
-		m.fail(pos, "env: %s is weir's own", name)
+		return name + " is weir's own"
 	}
+	return ""
 }
 
 // local expands a text that may begin with the home folder.

@@ -57,6 +57,19 @@ func (in *Input) Names() (names []string) {
 	return names
 }
 
+// Type returns the type of a property; "" if it has none, or several.
+func (in *Input) Type(name string) string {
+	property, err := jsonrpc.ParseObject(nil, jsonrpc.Find(in.properties, name))
+	if err != nil {
+		return ""
+	}
+	kind, err := jsonrpc.String(jsonrpc.Find(property, "type"))
+	if err != nil {
+		return ""
+	}
+	return kind
+}
+
 // Sure reports whether an argument always has a value: it is required, or has a
 // default.
 func (in *Input) Sure(name string) bool {

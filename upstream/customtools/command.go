@@ -28,7 +28,7 @@ type Command struct {
 	// a program takes it for an option.
 	AllowDash []string
 
-	Env        map[string]string // added to the small environment of children
+	Env        map[string]string // added to the small environment of children; may hold references
 	InheritEnv []string          // further variables of weir's own to pass
 	InheritAll bool              // pass all of them
 	Dir        string            // working folder, absolute; "" = weir's own

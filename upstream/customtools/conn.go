@@ -7,12 +7,12 @@ import (
 )
 
 // Dial connects to a server of its own for these tools. It runs nothing before a
-// call comes. What commands write to their error output goes to recv.Stderr, and so does
+// call comes; resolve reads the references in environments and headers then. What commands write to their error output goes to recv.Stderr, and so does
 // why a tool could not be run; from any goroutine. A message may have limit bytes.
-func Dial(tools []Tool, p Processes, recv transport.Receiver, limit int) transport.Conn {
+func Dial(tools []Tool, p Processes, resolve Resolver, recv transport.Receiver, limit int) transport.Conn {
 	near, far := transport.Memory()
 	s := &server{
-		tools: tools, processes: p, client: newClient(), stream: far, complain: recv.Stderr,
+		tools: tools, processes: p, resolve: resolve, client: newClient(), stream: far, complain: recv.Stderr,
 		running: make(map[string]context.CancelCauseFunc),
 	}
 	done := make(chan struct{})

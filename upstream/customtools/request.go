@@ -16,7 +16,7 @@ import (
 type Request struct {
 	Method  string // required
 	Address *Address
-	Headers map[string]string // sent with it; they may hold secrets
+	Headers map[string]string // sent with it; may hold references
 	Body    *Body             // nil for none
 }
 

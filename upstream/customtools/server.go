@@ -23,9 +23,10 @@ const maxRunning = 64
 type server struct {
 	tools     []Tool
 	processes Processes
+	resolve   Resolver
 	client    *http.Client
 
-	complain  func(line []byte) // to the log
+	complain func(line []byte) // to the log
 
 	stream transport.Stream
 	out    *jsonrpc.Writer
@@ -200,9 +201,9 @@ func (s *server) call(ctx context.Context, t *Tool, raw []byte) outcome {
 	}
 	var text string
 	if t.Command != nil {
-		text, err = t.Command.run(ctx, args, s.processes, t.Resolve, s.complain)
+		text, err = t.Command.run(ctx, args, s.processes, s.resolve, s.complain)
 	} else {
-		text, err = t.Request.run(ctx, args, s.client, t.Resolve)
+		text, err = t.Request.run(ctx, args, s.client, s.resolve)
 	}
 	if err == nil {
 		return outcome{text: text}

@@ -24,10 +24,6 @@ type Tool struct {
 	// What it does: one of the two.
 	Command *Command
 	Request *Request
-
-	// Resolve reads the references that are left in the environment of a command
-	// and the headers of a request. nil if there are none.
-	Resolve Resolver
 }
 
 // Definition is the tool as it is listed, raw.
