@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -250,6 +251,26 @@ func TestDeniedTask(t *testing.T) {
 			}
 		}
 	})
+	for _, q := range []Questions{{}, noQuestions} {
+		bubble(t, fmt.Sprintf("told unasked, %+v", q), func(t *testing.T) {
+			cfg := config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(script)}, "up")
+			cfg.Servers[0].Questions = q
+			a, h := start(t, cfg)
+			h.send(modern.capable()...)
+			up, s := a.world.Load().byName["up"], a.sessionList()[0]
+			s.mu.Lock()
+			s.listeners = append(s.listeners, &listener{id: []byte("9"), key: "9", follows: []followed{{up, "t", true}}})
+			s.mu.Unlock()
+			m := new(jsonrpc.Message)
+			if err := m.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/tasks","params":` + told + `}`)); err != nil {
+				t.Fatal(err)
+			}
+			a.taskTold(nil, up, m)
+			if got := h.received(); (len(got) == 1) != (q == Questions{}) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
 	bubble(t, "one question, told again and again, is one", func(t *testing.T) {
 		for _, line := range run(t, Questions{Sampling: SamplingLimits{Rate: Rate{1, time.Hour}}}) {
 			if !strings.Contains(line, "createMessage") {
