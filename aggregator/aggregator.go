@@ -87,7 +87,7 @@ type Aggregator struct {
 	world   atomic.Pointer[world]
 	view    atomic.Pointer[view] // of the world
 	problem atomic.Pointer[string]
-	whole   chan struct{}        // closed when the first lists are in, or were waited for long enough
+	whole   chan struct{} // closed when the first lists are in, or were waited for long enough
 	opening sync.Once
 	opened  atomic.Bool
 	variant catalog.Variant // what lists are stored under; written once by open

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
-	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
@@ -410,34 +409,6 @@ func TestDeniedVariant(t *testing.T) {
 			if found[0].Lists == nil || found[0].Exact != exact {
 				t.Errorf("%s: got %+v, want lists, exact: %v", capabilities, found[0], exact)
 			}
-		}
-	})
-}
-
-// TestClientIsRemembered: who the host says it is comes from initialize, or from
-// the latest modern request that says so.
-func TestClientIsRemembered(t *testing.T) {
-	bubble(t, "", func(t *testing.T) {
-		a := New(config(t, nil))
-		t.Cleanup(a.Close)
-		h := hostOf(t, a)
-		client := func() policy.Client { return a.sessionList()[0].client.Load().Client }
-		h.send(initialize)
-		if got := client(); got != (policy.Client{Name: "host", Version: "1"}) {
-			t.Errorf("got %+v after initialize", got)
-		}
-		other := strings.Replace(modern.request("2", "tools/list", "", ""), `{"name":"host","version":"1"}`, `{"name":"oth\u0065r","version":7}`, 1)
-		h.send(other)
-		if got := client(); got != (policy.Client{Name: "other"}) {
-			t.Errorf("got %+v after a modern request", got)
-		}
-		h.send(strings.Replace(modern.request("3", "tools/list", "", ""), `"io.modelcontextprotocol/clientInfo":{"name":"host","version":"1"},`, "", 1))
-		if got := client(); got != (policy.Client{Name: "other"}) {
-			t.Errorf("got %+v after a request that does not say", got)
-		}
-		h.send(strings.Replace(other, `oth\u0065r`, strings.Repeat("x", 1<<20), 1))
-		if got := client(); len(got.Name) > maxQuoted+len("…") {
-			t.Errorf("got a name of %d bytes", len(got.Name))
 		}
 	})
 }

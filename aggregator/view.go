@@ -49,7 +49,10 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 		}
 	}
 	if w.policy.LooksAtClient() {
-		v.clients, changed = &clientViews{}, true // each session finds out for itself
+		v.clients = &clientViews{}
+	}
+	if v.clients != nil || old.clients != nil {
+		changed = true // each session finds out for itself
 	}
 	a.view.Store(v)
 	return changed
