@@ -49,6 +49,10 @@ type Profile struct {
 type Claim struct {
 	Key     []byte   // nil for none; an empty one is unknown
 	Profile *Profile // nil for none
+
+	// Known stands for a key that need not be shown: somebody wants to know what
+	// its holder may do. nil for none.
+	Known *Key
 }
 
 // Identify finds out who asks, and the policy for that: the first one there is of
@@ -59,12 +63,14 @@ func (r *Roster) Identify(c Claim) (who Principal, p *Policy, denied string) {
 	if c.Profile != nil {
 		who.Profile, p = c.Profile.Name, c.Profile.Policy
 	}
-	var found *Key
+	found := c.Known
 	if c.Key != nil {
 		if found = r.find(c.Key); found == nil {
 			return refused(who, "the key is not among the keys of the configuration: "+
 				"give the one that was made for this host, or add its SHA-256 under keys")
 		}
+	}
+	if found != nil {
 		who.Key = found.Name
 		if own := found.identify(&who); own != nil {
 			p = own

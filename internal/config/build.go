@@ -29,6 +29,7 @@ type maker struct {
 	options  Options
 	doc      *document
 	file     *File
+	known    *policy.Servers
 	compiled map[string]*policy.Policy // by name; nil is one that is wrong
 	selected map[string]bool           // the servers of the profile; nil for all
 	errs     []error
@@ -40,6 +41,7 @@ func build(o Options, doc *document, d *decoder) (*File, error) {
 		return nil, inOrder(d.errs)
 	}
 	m := &maker{options: o, doc: doc, file: defaults(o.Path)}
+	m.file.People = &People{}
 	m.file.Warnings = d.warn
 	m.serverNames()
 	m.aliases()
@@ -164,6 +166,7 @@ func (m *maker) compile(c policy.Config) *policy.Policy {
 	if err != nil {
 		m.errs = append(m.errs, guessed(err)...)
 	}
+	m.file.People.Policies = append(m.file.People.Policies, c)
 	return p
 }
 

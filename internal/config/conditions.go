@@ -10,6 +10,9 @@ import (
 
 // policyServers is what policies know of the servers of the file.
 func (m *maker) policyServers() policy.Servers {
+	if m.known != nil {
+		return *m.known
+	}
 	known := policy.Servers{Aliases: m.file.Aliases, Tags: map[string][]string{}, Trusted: map[string]bool{}}
 	for _, s := range m.doc.Servers {
 		known.Names = append(known.Names, s.key)
@@ -20,6 +23,7 @@ func (m *maker) policyServers() policy.Servers {
 		known.Names = append(known.Names, customtools.Name)
 		known.Trusted[customtools.Name] = true // what they say of themselves is the user's word
 	}
+	m.known = &known
 	return known
 }
 

@@ -177,8 +177,11 @@ func (t *toolMaker) misplaced() {
 		name    string
 		present bool
 	}{
-		{"stdin", s.Stdin != nil}, {"allow_dash", s.AllowDash != nil}, {"env", s.Env != nil},
-		{"inherit_env", s.InheritEnv != nil}, {"cwd", s.Cwd != nil},
+		{"stdin", s.Stdin != nil},
+		{"allow_dash", s.AllowDash != nil},
+		{"env", s.Env != nil},
+		{"inherit_env", s.InheritEnv != nil},
+		{"cwd", s.Cwd != nil},
 	} {
 		if key.present {
 			t.fail(t.source.pos, "%s: this key is for a command", key.name)

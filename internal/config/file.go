@@ -25,6 +25,7 @@ type File struct {
 	Principal policy.Principal
 	Policy    *policy.Policy // of the principal; never nil
 	Denied    string         // why that denies everything, a sentence part; "" if it does not
+	People    *People        // all others who might ask, and all policies
 
 	Names        namespace.Rules
 	CacheMaxAge  time.Duration

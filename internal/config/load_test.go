@@ -203,14 +203,17 @@ log: {level: debug}
 		CacheMaxAge:  time.Hour,
 		MessageLimit: 1 << 20,
 		LogLevel:     "debug",
+		People:       f.People, // has a test of its own
 	}
 	for i := range f.Servers {
 		f.Servers[i].Identity = nil
 	}
-	if diff := cmp.Diff(want, f, cmp.AllowUnexported(policy.Policy{}, policy.Glob{}), cmp.Comparer(samePolicy)); diff != "" {
+	if diff := cmp.Diff(want, f, cmp.AllowUnexported(policy.Policy{}, policy.Glob{}), cmp.Comparer(samePolicy), cmp.Comparer(samePeople)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+func samePeople(a, b *People) bool { return a == b }
 
 // samePolicy compares the policies of a configuration without one.
 func samePolicy(a, b *policy.Policy) bool {

@@ -53,12 +53,17 @@ func (m *maker) principals() *policy.Roster {
 		p.value.Name = p.key
 		m.compiled[p.key] = m.compile(p.value)
 	}
-	return &policy.Roster{
+	people := m.file.People
+	people.Servers = m.policyServers()
+	people.orgs = m.orgs()
+	people.teams = m.teams(people.orgs)
+	people.roster = &policy.Roster{
 		Default: m.choose(m.doc.Policy),
-		Keys:    m.keys(m.teams(m.orgs())),
+		Keys:    m.keys(people.teams),
 		Open: m.doc.Policy == nil && m.doc.Policies == nil &&
 			m.doc.Keys == nil && m.doc.Teams == nil && m.doc.Orgs == nil,
 	}
+	return people.roster
 }
 
 // choose returns the policy that is named or stands there; nil if none is.
@@ -154,10 +159,12 @@ func isKeyName(name string) bool {
 // there is no such profile.
 func (m *maker) profiles() (chosen *policy.Profile) {
 	names := make([]string, 0, len(m.doc.Profiles))
+	m.file.People.profiles = make(map[string]servedProfile, len(m.doc.Profiles))
 	for _, p := range m.doc.Profiles {
 		names = append(names, p.key)
 		one := &policy.Profile{Name: p.key, Policy: m.choose(p.value.Policy)}
 		selected := m.selection(p.key, p.value.Servers)
+		m.file.People.profiles[p.key] = servedProfile{one, selected}
 		if p.key == m.options.Profile {
 			chosen, m.selected = one, selected
 		}
