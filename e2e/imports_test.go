@@ -26,14 +26,14 @@ var order = []place{
 	{
 		"internal/cli",
 		[]string{
-			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/redact",
+			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
 			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
 	},
 	{
 		"internal/config",
-		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
+		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/spell", nil, "words are words"},
@@ -42,7 +42,7 @@ var order = []place{
 		"aggregator",
 		[]string{
 			"aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/hygiene",
-			"aggregator/namespace", "aggregator/redact",
+			"aggregator/namespace", "aggregator/pins", "aggregator/redact",
 			"policy", "upstream", "upstream/jsonrpc",
 		},
 		"the host side knows servers, not how bytes get there",
@@ -57,6 +57,7 @@ var order = []place{
 		"what was approved is a file; who asks, and how, is the host side's business",
 	},
 	{"aggregator/namespace", nil, "names are pure"},
+	{"aggregator/pins", []string{"upstream/jsonrpc", "upstream/state"}, "pins are digests of bytes, kept in files"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
 		"upstream",
