@@ -17,6 +17,7 @@ type query struct {
 // sent only before the policy has judged it.
 var gates = []func(*view, *session, query, *target) *refusal{
 	(*view).checkPolicy,
+	(*view).checkPin,
 }
 
 // admit lets a call of a tool pass all gates, or says why not.

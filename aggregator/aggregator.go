@@ -13,6 +13,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -34,6 +35,7 @@ type Config struct {
 	MaxAge    time.Duration    // of stored lists; 0 = DefaultMaxAge
 	Patience  time.Duration    // for the first list; 0 = DefaultPatience
 	Store     *catalog.Store   // required
+	Pins      *pins.Store      // nil pins nothing: then servers whose pins block show nothing
 
 	// Approvals keeps what people have approved, and what waits for that. nil
 	// refuses all that somebody would have to approve.
@@ -58,6 +60,7 @@ type Server struct {
 	Prefix  string // "" exposes the names as they are
 	Aliases []string
 	Tools   policy.Filter // over original names
+	Pin     pins.Mode     // what becomes of definitions that have changed
 
 	Questions Questions
 
@@ -97,6 +100,8 @@ type Aggregator struct {
 	wait   sync.WaitGroup
 	pushes pusher
 
+	pinsSeen atomic.Int64 // when it was last looked whether the user has approved something
+
 	seal    *sealer
 	tasks   *taskSealer
 	learned *learned
@@ -115,6 +120,9 @@ var ErrClosed = errors.New("aggregator is closed")
 // New makes an Aggregator. It starts nothing before a host's first message;
 // close it all the same.
 func New(cfg Config) *Aggregator {
+	if cfg.Pins == nil {
+		cfg.Pins = &pins.Store{}
+	}
 	if cfg.MessageLimit == 0 {
 		cfg.MessageLimit = upstream.DefaultMessageLimit
 	}
@@ -236,6 +244,12 @@ type ServerStatus struct {
 	// all of them yet.
 	Fetched time.Time
 
+	// Changed are the definitions that are not those pinned, or cannot be
+	// compared; all of them if pins cannot be read. Withheld says that hosts do
+	// not see them.
+	Changed  int
+	Withheld bool
+
 	// Failure is why it did not tell a newer one, if that was tried last.
 	Failure catalog.Failure
 }
@@ -247,10 +261,12 @@ func (a *Aggregator) Status() []ServerStatus {
 	out := make([]ServerStatus, len(servers))
 	for i, s := range servers {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
-		if lists := s.current(); lists != nil {
+		lists, standing := s.listsAndStanding()
+		if lists != nil {
 			out[i].count(lists)
 			out[i].Cleaned = len(s.cleaned(lists))
 		}
+		out[i].Changed, out[i].Withheld = standing.count(lists), standing.withholdsAny()
 	}
 	return out
 }

@@ -60,7 +60,7 @@ func (a *Aggregator) viewOf(v *view, c policy.Client) *view {
 	if len(known.views) >= maxClientViews || known.views == nil {
 		known.views = make(map[policy.Client]*view)
 	}
-	made := a.look(v.world, c, v.snapshot)
+	made := a.look(v.world, c, v.snapshot, v.held)
 	known.views[c] = made
 	return made
 }

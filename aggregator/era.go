@@ -107,7 +107,7 @@ func (s *session) appendSelf(dst []byte, revision string) []byte {
 	v := s.view()
 	claims := v.claims()
 	dst = claims.Append(append(dst, `,"capabilities":`...), revision)
-	instructions := cmp.Or(v.notice, v.snapshot.Instructions(v.shows))
+	instructions := cmp.Or(v.notice, v.snapshot.Instructions(v.instructs))
 	if instructions != "" {
 		dst = jsonrpc.AppendString(append(dst, `,"instructions":`...), instructions)
 	}

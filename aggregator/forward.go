@@ -58,10 +58,13 @@ func (s *session) forward(r *request, op *operation) {
 	if op == toolCall && s.callOwnTool(r, subject) {
 		return
 	}
+	s.a.noticePins()
 	t, refused := s.target(op, subject, r.params, r.modern)
 	switch {
 	case refused != nil && refused.unknown && !s.a.listsAreIn():
-		s.forwardLater(r, op, subject)
+		s.forwardLater(r, op, subject, func() {})
+	case refused != nil && refused.held != nil && refused.held.pinsMoved():
+		s.forwardLater(r, op, subject, refused.held.recheck)
 	case refused != nil:
 		s.refuseWith(&s.batch, r.id, refused)
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
@@ -80,11 +83,12 @@ func (s *session) target(op *operation, subject string, params []jsonrpc.Member,
 	return t, refused
 }
 
-// forwardLater forwards what nobody has listed yet, when the first lists are
-// in.
-func (s *session) forwardLater(r *request, op *operation, subject string) {
+// forwardLater forwards what nobody has listed yet, or what was held back, when
+// the first lists are in and after another look.
+func (s *session) forwardLater(r *request, op *operation, subject string, look func()) {
 	params := cloneMembers(r.params)
 	s.whenListed(r, op, func(ctx context.Context, c *call) {
+		look()
 		t, refused := s.target(op, subject, params, c.modern)
 		if refused != nil {
 			c.refuse(nil, refused)

@@ -131,7 +131,7 @@ func (t *telling) take(o outcome) {
 // publish lets the hosts know what has been told so far.
 func (t *telling) publish() {
 	lists := t.lists
-	t.s.keep(&lists)
+	t.s.keepTold(&lists)
 	if t.s.a.setSnapshot() {
 		t.s.a.pushes.soon()
 	}

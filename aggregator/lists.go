@@ -16,6 +16,7 @@ import (
 func listing(k catalog.Kind) method {
 	op := &operation{method: listMethods[k], kind: "list"}
 	return func(s *session, r *request) {
+		s.a.noticePins()
 		if hasCursor(r.params) {
 			s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: unknown cursor")
 			return

@@ -94,6 +94,9 @@ func (s *session) findPrompt(q query) (target, *refusal) {
 	if t.verdict = v.judge(route, t.arguments); t.verdict.Level < policy.Read {
 		return target{}, deniedPrompt(route, t.verdict)
 	}
+	if v.held.withholds(route) {
+		return target{}, changedPrompt(route, t.server, v.held[route.Server])
+	}
 	return t, nil
 }
 

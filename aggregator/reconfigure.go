@@ -135,7 +135,7 @@ func (a *Aggregator) welcome(m *move) (wanted []*server) {
 	wanted, _ = a.load(m.fresh)
 	for old, s := range m.successors {
 		if s != nil && s.current() == nil && bytes.Equal(old.Identity, s.Identity) {
-			s.keep(old.current())
+			s.keepStored(old.current())
 		}
 	}
 	if level := a.mostVerbose(); level != noLevel {

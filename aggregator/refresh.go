@@ -33,6 +33,8 @@ type server struct {
 	due        kindSet // to be asked for once more
 	failures   int     // in a row; of the goroutine that refreshes
 
+	pinning pinning
+
 	tried       chan struct{} // closed with the outcome of the first try
 	once        sync.Once     // closes tried
 	reconnected chan struct{} // holds one token when a retry need not wait
@@ -50,7 +52,7 @@ const (
 
 func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 	s := &server{
-		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call),
+		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call), pinning: newPinning(),
 		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(a.ctx)
@@ -168,6 +170,7 @@ func (s *server) keepAsking(kinds kindSet) {
 		}
 		s.reconnectedSince()
 		s.once.Do(func() { close(s.tried) })
+		s.compareTold()
 		kinds = s.waitForMore(failed, err)
 	}
 }

@@ -19,7 +19,7 @@ func (a *Aggregator) load(servers []*server) (wanted, untried []*server) {
 		if found.Err != nil {
 			a.log.Warn().Err(found.Err).Str("upstream", s.Name).Msg("stored lists are ignored")
 		}
-		s.keep(found.Lists)
+		s.keepStored(found.Lists)
 		if found.Lists != nil && found.Lists.Known() && found.Exact {
 			s.up.Remember(found.Lists.Modern)
 		}

@@ -16,6 +16,7 @@ type view struct {
 	clients  *clientViews  // the views of the others; nil where it makes none
 	learned  *learned
 	snapshot *catalog.Snapshot
+	held     held // of it, what pins keep from hosts
 	lists    [catalog.Kinds]*viewedList
 	shown    map[string]bool // the servers that are there for the principal
 	sharers  []string        // those of them that have resources
@@ -28,16 +29,19 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 	defer a.merging.Unlock()
 	w := a.world.Load()
 	servers := make([]catalog.Server, len(w.servers))
+	var h held
 	for i, s := range w.servers {
 		exposed := w.exposed[i]
-		servers[i] = catalog.Server{Lists: s.current(), Tools: exposed.Tools.Admits, AsSent: exposed.AsSent}
+		lists, standing := s.listsAndStanding()
+		h = h.with(s.Name, standing)
+		servers[i] = catalog.Server{Lists: lists, Tools: exposed.Tools.Admits, AsSent: exposed.AsSent}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, exposed.Prefix, exposed.Aliases
 	}
 	old := a.view.Load()
 	if old == nil {
 		old = &view{snapshot: &catalog.Snapshot{}}
 	}
-	v := a.look(w, policy.Client{}, catalog.Merge(w.names, servers))
+	v := a.look(w, policy.Client{}, catalog.Merge(w.names, servers), h)
 	for _, warning := range v.snapshot.Warnings {
 		if !slices.ContainsFunc(old.snapshot.Warnings, sameText(warning)) {
 			a.log.Warn().Err(warning).Msg("merging lists")
@@ -64,14 +68,17 @@ func sameText(a error) func(error) bool {
 
 // look applies the policy to a snapshot. weir's own tools stand behind the
 // servers'.
-func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snapshot) *view {
-	v := &view{world: w, client: client, learned: a.learned, snapshot: snapshot, shown: make(map[string]bool, len(w.servers))}
+func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snapshot, h held) *view {
+	v := &view{world: w, client: client, learned: a.learned, snapshot: snapshot, held: h, shown: make(map[string]bool, len(w.servers))}
 	for k := range catalog.Kind(catalog.Kinds) {
 		l := &viewedList{kind: k}
 		for _, route := range snapshot.Routes(k) {
-			if v.listed(route) {
+			if !v.listed(route) {
+				continue
+			}
+			v.shown[route.Server] = true
+			if !h.withholds(route) {
 				l.add(route)
-				v.shown[route.Server] = true
 			}
 		}
 		v.lists[k] = l

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -41,6 +42,9 @@ type refusal struct {
 	message string
 	data    []byte // raw; nil for none
 	result  []byte // raw: instead of an error; nil for none
+
+	// held is the server whose pins hold back what is asked for; nil for none.
+	held *server
 
 	// unknown says that nobody has what is asked for: nobody yet, perhaps.
 	unknown bool
@@ -152,6 +156,34 @@ func (a *Aggregator) unapproved(op *operation, server, name string, modern bool,
 		return &refusal{result: a.toolError(text, data, modern)}
 	}
 	return &refusal{code: codeInternal, message: text, data: data}
+}
+
+// changedResult is a tool that is held back because its definition has changed.
+func (a *Aggregator) changedResult(route *catalog.Route, p *standing, modern bool) []byte {
+	data := errorData(upstream.KindToolChanged, &upstream.Fault{Server: route.Server}, route.Item.Name())
+	return a.toolError(changedText("Tool", route, p), data, modern)
+}
+
+// changedPrompt refuses a prompt for the same reason.
+func changedPrompt(route *catalog.Route, s *server, p *standing) *refusal {
+	data := errorData(upstream.KindToolChanged, &upstream.Fault{Server: route.Server}, "")
+	return &refusal{code: codeInternal, message: changedText("Prompt", route, p), data: data, held: s}
+}
+
+func changedText(what string, route *catalog.Route, p *standing) string {
+	server := route.Server
+	why := "its definition has changed since weir first saw it"
+	then := fmt.Sprintf("`weir pins diff %s` shows what has changed, `weir pins approve %s` accepts it", server, server)
+	switch {
+	case p.unknown:
+		why = "weir cannot read what it remembers of the server's definitions"
+		then = fmt.Sprintf("`weir pins approve %s` says what is wrong and begins anew", server)
+	case p.items[pinKey(route)] == pins.New:
+		why = "weir cannot remember its definition"
+		then = fmt.Sprintf("weir's log says why, `weir pins approve %s` tries again", server)
+	}
+	return fmt.Sprintf("%s %q of server %q is held back: %s. Nothing was sent. Only the user can change that, in a terminal: %s.",
+		what, route.Item.Name(), server, why, then)
 }
 
 // shortPosition leaves the folder out: hosts see no paths.

@@ -58,6 +58,10 @@ func TestFirstSightIsBaseline(t *testing.T) {
 	if diff := cmp.Diff([]Standing{Same, Same, Changed, Changed, Same, Same, Changed, New}, got); diff != "" {
 		t.Errorf("another process (-want +got):\n%s", diff)
 	}
+	silent, err := s.Pin(t.Context(), "silent", []Item{words}, day)
+	if err != nil || silent.Judge(none) != Same {
+		t.Errorf("instructions that are gone: got %v, %v, want them to be no change", silent.Judge(none), err)
+	}
 	loaded, err := s.Load("srv")
 	if err != nil {
 		t.Fatal(err)

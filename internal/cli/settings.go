@@ -13,9 +13,11 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 // GuardianCommand is the argument with which weir starts itself as the
@@ -30,6 +32,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 		Principal:    file.Principal,
 		Approvals:    a.servedApprovals(log),
 		MaxAge:       file.CacheMaxAge,
+		Pins:         a.pinStore(),
 		MessageLimit: file.MessageLimit,
 		Version:      version,
 		Process:      upstream.ProcessOptions{Environ: a.Environ, Guardian: guardian(log)},
@@ -38,6 +41,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 	for _, s := range file.Servers {
 		cfg.Servers = append(cfg.Servers, aggregator.Server{
 			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools, Questions: s.Questions,
+			Pin: s.Pin,
 		})
 	}
 	switch {
@@ -131,6 +135,13 @@ func openStore(ctx context.Context, log zerolog.Logger) *catalog.Store {
 		log.Warn().Err(err).Msg("lists are not kept")
 	}
 	return store
+}
+
+// pinStore is where the user's pins are. Without a folder of state it has no
+// place, and says so when something is to be pinned.
+func (a *app) pinStore() *pins.Store {
+	folder, _ := state.UserFolder(a.getenv)
+	return pins.NewStore(folder)
 }
 
 func guardian(log zerolog.Logger) []string {

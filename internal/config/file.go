@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 )
@@ -43,6 +44,7 @@ type Server struct {
 	Aliases     []string      // sorted
 	Tools       policy.Filter // over original names of tools
 	Questions   aggregator.Questions
+	Pin         pins.Mode // what becomes of definitions that have changed
 	Description string
 	Tags        []string
 	Pos         policy.Position
@@ -92,6 +94,7 @@ type server struct {
 	Enabled        *bool     `yaml:"enabled"`  // default true
 	Protocol       *text     `yaml:"protocol"` // auto (default) or a revision
 	Tools          *filter   `yaml:"tools"`
+	Pin            *text     `yaml:"pin"` // off, warn (default) or block
 	Description    *string   `yaml:"description"`
 	Tags           []string  `yaml:"tags"`
 
@@ -103,7 +106,7 @@ type server struct {
 
 	problems []error // known beforehand: it is Broken
 
-	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides pin validate"`
+	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides validate"`
 }
 
 // A filter selects tools by globs over their original names.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 )
@@ -39,6 +40,7 @@ func makeServer(e *expander, source entry[server]) Server {
 	m.made.Name, m.made.Pos = source.key, source.pos
 	m.made.Transport = upstream.Stdio
 	m.describe()
+	m.pin()
 	if len(source.value.problems) > 0 {
 		m.made.Tools = noTools // what it is to be is not known
 	} else {
@@ -66,6 +68,19 @@ func (m *serverMaker) describe() {
 	m.made.Prefix = s.Prefix.or(m.source.key)
 	if s.Prefix != nil {
 		m.checkPrefix(*s.Prefix)
+	}
+}
+
+// pin says what becomes of definitions that have changed. A word that is not
+// understood may have meant to hold them back.
+func (m *serverMaker) pin() {
+	p := m.source.value.Pin
+	if p == nil {
+		return
+	}
+	if err := m.made.Pin.UnmarshalText([]byte(p.value)); err != nil {
+		m.made.Pin = pins.Block
+		m.fail(p.pos, "pin: %v", err)
 	}
 }
 
