@@ -3,9 +3,9 @@ package aggregator
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"time"
 
-	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 )
 
@@ -103,16 +103,24 @@ func (a *Aggregator) move(cfg *Config) *move {
 // stays reports whether a server can go on as it is: what is configured
 // otherwise, if anything, is no more than how it is exposed.
 func (s *server) stays(next *Server) bool {
-	old, fresh := *s.Server, *next
-	if !old.Config.Same(fresh.Config) {
+	if !s.Server.Config.Same(next.Config) {
 		return false
 	}
-	for _, each := range []*Server{&old, &fresh} {
-		each.Config = upstream.Config{}
-		each.Prefix, each.Aliases, each.Tools, each.AsSent = "", nil, policy.Filter{}, false
+	old, fresh := reflect.ValueOf(*s.Server), reflect.ValueOf(*next)
+	for i := range old.NumField() {
+		if slices.Contains(exposure, old.Type().Field(i).Name) {
+			continue
+		}
+		if !reflect.DeepEqual(old.Field(i).Interface(), fresh.Field(i).Interface()) {
+			return false
+		}
 	}
-	return reflect.DeepEqual(old, fresh)
+	return true
 }
+
+// exposure are the fields of a Server that say how it is exposed: those that the
+// world's own copy is asked for. Config is compared by itself.
+var exposure = []string{"Config", "Prefix", "Aliases", "Tools", "AsSent"}
 
 // world makes the next world. Who leaves is known to it until nothing is left of
 // it.

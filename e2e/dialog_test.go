@@ -39,6 +39,8 @@ const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-
 //	close           close stdin; the server is to end, with code 0
 //	signal TERM     send a signal; the server is to end, with code 0
 //	exit N          the server is to end by itself, with code N
+//	hangup          send SIGHUP; the server goes on
+//	copy FROM TO    write the file FROM over the file TO
 //
 // In TEXT, $META is the _meta of a modern request, and $fill:N$ are N letters.
 // At the end stdin is closed, and a message that nobody waited for is an error.
@@ -123,8 +125,21 @@ func (d *dialog) do(step string) error {
 		return d.signal(rest)
 	case "exit":
 		return d.exit(rest)
+	case "hangup":
+		return d.host.cmd.Process.Signal(syscall.SIGHUP)
+	case "copy":
+		return copyFile(rest)
 	}
 	return fmt.Errorf("unknown step %q", word)
+}
+
+func copyFile(names string) error {
+	from, to, _ := strings.Cut(names, " ")
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o600)
 }
 
 func expand(text string) string {

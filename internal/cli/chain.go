@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/weir-mcp/weir/internal/config"
 )
 
 // chainVariable tells a child which configurations are being served above it.
@@ -42,9 +44,22 @@ func (c chain) enter(configPath, profile string) (chain, error) {
 	return append(slices.Clone(c), link), nil
 }
 
+// laterChain is what a weir that serves no servers yet will tell those that a
+// configuration brings later; nil if it must serve none.
+func (a *app) laterChain() map[string]string {
+	profile := a.identity.profile.or(a.getenv(profileVariable))
+	c, err := parseChain(a.getenv(chainVariable)).enter(config.Where(a.configFlag), profile)
+	if err != nil {
+		return nil
+	}
+	return map[string]string{chainVariable: c.String()}
+}
+
 func chainLink(configPath, profile string) string {
 	if real, err := filepath.EvalSymlinks(configPath); err == nil {
 		configPath = real
+	} else if folder, err := filepath.EvalSymlinks(filepath.Dir(configPath)); err == nil {
+		configPath = filepath.Join(folder, filepath.Base(configPath)) // it may come later
 	}
 	if abs, err := filepath.Abs(configPath); err == nil {
 		configPath = abs

@@ -32,8 +32,11 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	defer s.giveBack()
-	weir := aggregator.New(a.servedConfig(ctx))
+	r := a.newReloader()
+	weir := aggregator.New(r.firstConfig(ctx))
 	defer weir.Close()
+	r.weir = weir
+	defer r.watch(ctx)()
 	if err := weir.Serve(ctx, s.in, s.out); err != nil && ctx.Err() == nil && !isGone(err) {
 		return err
 	}
@@ -54,24 +57,30 @@ func makeRoomForReaders() {
 	}
 }
 
-// servedConfig is what a host is served: with a configuration that cannot be
-// used, a weir that says so.
-func (a *app) servedConfig(ctx context.Context) aggregator.Config {
+// firstConfig is what a host is served at first: with a configuration that cannot
+// be used, a weir that says so.
+func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
+	a := r.app
 	file, err := a.load()
 	if err != nil {
 		log := a.logger("")
-		a.tellOfHangups(log)
+		r.log = log
 		logProblems(log, err)
-		cfg := a.brokenConfig(err, log)
-		cfg.Store = openStore(ctx, log)
-		return cfg
+		return r.begin(ctx, a.brokenConfig(err, log))
 	}
 	log := a.logger(file.LogLevel)
-	a.tellOfHangups(log)
+	r.log, r.source = log, file.Path
 	for _, warning := range file.Warnings {
 		log.Warn().Msg(warning)
 	}
-	cfg := a.aggregatorConfig(file, log)
-	cfg.Store = openStore(ctx, log)
+	return r.begin(ctx, a.aggregatorConfig(file, log))
+}
+
+// begin completes a configuration with what stays whatever is read later.
+func (r *reloader) begin(ctx context.Context, cfg aggregator.Config) aggregator.Config {
+	cfg.Store = openStore(ctx, r.log)
+	if cfg.Process.Weir == nil {
+		cfg.Process.Weir = r.app.laterChain()
+	}
 	return cfg
 }

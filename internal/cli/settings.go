@@ -106,12 +106,12 @@ servers:
     command: npx
     args: ["-y", "@modelcontextprotocol/server-filesystem", "${HOME}/Documents"]
 
-Then start weir anew. "weir servers" in a terminal shows whether they work.`
+Then let weir read it: send it SIGHUP, or start it anew. "weir servers" in a terminal shows whether they work.`
 }
 
 func brokenNotice(err error) string {
 	return "weir's configuration cannot be used, so there are no tools:\n\n" + homeless(err.Error()) +
-		"\n\nCorrect it and start weir anew. \"weir servers\" in a terminal checks it."
+		"\n\nCorrect it and let weir read it again: send it SIGHUP, or start it anew. \"weir servers\" in a terminal checks it."
 }
 
 // homeless writes the user's home folder as ~: the text may leave the machine.

@@ -5,8 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-
-	"github.com/rs/zerolog"
 )
 
 // signals turns the signals of the process into the end of a context.
@@ -64,12 +62,4 @@ func (s *signals) handle(sig os.Signal, cancel context.CancelFunc) {
 	default:
 		cancel()
 	}
-}
-
-// tellOfHangups makes a hangup, which asks a server to read its configuration
-// anew, say that it has to be started anew.
-func (a *app) tellOfHangups(log zerolog.Logger) {
-	a.signals.setHangup(func() {
-		log.Warn().Msg("to read the configuration anew, weir has to be started anew")
-	})
 }

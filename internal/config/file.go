@@ -20,6 +20,8 @@ type File struct {
 	Path string // absolute; "" if there is no file: then nothing is configured
 	Want string // where a file would have been found, if Path is ""; may be ""
 
+	Empty bool // there is nothing in the file
+
 	Servers []Server          // as they stand in the file
 	Aliases map[string]string // alias -> name of a server
 

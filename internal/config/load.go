@@ -59,6 +59,13 @@ func nothing(o Options, want string) (*File, error) {
 	return f, err
 }
 
+// Where is the file that Load would read for this path, absolute; "" if no place
+// is known. It need not be there.
+func Where(path string) string {
+	path, _ = find(path)
+	return path
+}
+
 // find returns where the configuration should be, absolute, and whether
 // somebody said so.
 func find(path string) (found string, demanded bool) {
@@ -109,7 +116,11 @@ func parse(o Options, data []byte) (*File, error) {
 	switch {
 	case root == nil:
 		d.warn = append(d.warn, path+": the file is empty")
-		return build(o, &document{}, d)
+		f, err := build(o, &document{}, d)
+		if err == nil {
+			f.Empty = true
+		}
+		return f, err
 	case isForeign(root):
 		return parseForeign(o, d, root)
 	}
