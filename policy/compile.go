@@ -117,6 +117,7 @@ type compiler struct {
 	config  Config
 	servers Servers
 	env     *cel.Env // once a rule needs it
+	whens   map[string]*condition
 	errs    []error
 }
 
@@ -199,13 +200,19 @@ func (c *compiler) condition(made *rule, label string, r Rule) {
 			c.fail(pos, label+": "+err.Error())
 			return
 		}
+		c.whens = map[string]*condition{}
 	}
-	when, problems := compileCondition(c.env, *r.When)
-	for _, p := range problems {
-		c.failWord(pos, label+": "+p.text, p.word, p.known)
-	}
+	when := c.whens[*r.When]
 	if when == nil {
-		return
+		var problems []conditionError
+		when, problems = compileCondition(c.env, *r.When)
+		for _, p := range problems {
+			c.failWord(pos, label+": "+p.text, p.word, p.known)
+		}
+		if when == nil {
+			return
+		}
+		c.whens[*r.When] = when
 	}
 	made.when = when
 	if r.Level == nil || *r.Level == Deny {

@@ -135,13 +135,11 @@ func (c *condition) analyse(checked *ast.AST) (problem *conditionError) {
 	}
 	var visit func(e ast.NavigableExpr, under ast.NavigableExpr)
 	visit = func(e, under ast.NavigableExpr) {
-		switch e.Kind() {
-		case ast.IdentKind:
+		if e.Kind() == ast.IdentKind {
 			c.use(strings.TrimPrefix(e.AsIdent(), "."), under)
-		case ast.ComprehensionKind:
-			if name := hidden(e.AsComprehension()); name != "" {
-				fail(conditionError{text: fmt.Sprintf("the local variable %q hides a variable of conditions; choose another name", name)})
-			}
+		}
+		if name := hidden(e); name != "" {
+			fail(conditionError{text: fmt.Sprintf("the local variable %q hides a variable of conditions; choose another name", name)})
 		}
 		if unknown := unknownMember(e); unknown != nil {
 			fail(*unknown)
@@ -174,8 +172,14 @@ func (c *condition) use(name string, under ast.NavigableExpr) {
 	c.something = true
 }
 
-func hidden(e ast.ComprehensionExpr) string {
-	for _, name := range []string{e.IterVar(), e.IterVar2(), e.AccuVar()} {
+// hidden returns the variable of conditions that a loop has as its own; "" if it
+// has none.
+func hidden(e ast.NavigableExpr) string {
+	if e.Kind() != ast.ComprehensionKind {
+		return ""
+	}
+	loop := e.AsComprehension()
+	for _, name := range []string{loop.IterVar(), loop.IterVar2(), loop.AccuVar()} {
 		if isVariable(name) {
 			return name
 		}

@@ -15,6 +15,9 @@ func (p *Policy) Decide(r Request) Verdict {
 	if r.Server == Own {
 		fallback = &p.own
 	}
+	if s.rest == nil && s.byName == nil && s.byHead == nil {
+		return *fallback
+	}
 	d := decision{request: r, tags: s.tags, trust: s.trust, listing: r.Listing || r.Kind == AnyKind}
 	matching := s.matching(&r)
 	for rule := matching.next(); rule != nil && !d.closed; rule = matching.next() {

@@ -29,9 +29,6 @@ const (
 	general
 )
 
-// every matches all names.
-var every = Glob{pattern: "*", shape: anything}
-
 // ParseGlob checks a pattern. The empty one is an error.
 func ParseGlob(pattern string) (Glob, error) {
 	if err := checkPattern(pattern); err != nil {
@@ -72,6 +69,15 @@ func (g Glob) Match(name string) bool {
 	default:
 		return search(g.pattern, name)
 	}
+}
+
+// head returns the byte that every name begins with which the glob matches; ""
+// if there is none.
+func (g Glob) head() string {
+	if g.pattern == "" || strings.ContainsRune("*?[", rune(g.pattern[0])) {
+		return ""
+	}
+	return g.pattern[:1]
 }
 
 func (g Glob) String() string { return g.pattern }

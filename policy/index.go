@@ -8,14 +8,15 @@ type server struct {
 	gate   *Verdict // the gate's no; nil if it lets pass
 	one    bool     // the rules are known to be about it: server patterns have been matched
 	byName map[item][]*rule
-	rest   []*rule // those without a kind, or with a pattern that is no name
+	byHead map[item][]*rule // by the first byte, where the pattern is no name and has one
+	rest   []*rule          // all others
 	tags   []string
 	trust  bool // what it says of its tools may grant
 
 	looksAtArguments bool // a condition does
 }
 
-// An item is what a rule may name without a pattern.
+// An item is what a rule may name without a pattern, or how that begins.
 type item struct {
 	kind Kind
 	name string
@@ -82,15 +83,22 @@ func (p *Policy) server(name string) server {
 
 func (s *server) add(r *rule) {
 	s.looksAtArguments = s.looksAtArguments || r.when != nil && r.when.arguments
-	if !r.narrow || !r.name.Literal() {
+	switch head := r.name.head(); {
+	case r.narrow && r.name.Literal():
+		s.byName = put(s.byName, item{r.kind, r.name.String()}, r)
+	case r.narrow && head != "":
+		s.byHead = put(s.byHead, item{r.kind, head}, r)
+	default:
 		s.rest = append(s.rest, r)
-		return
 	}
-	if s.byName == nil {
-		s.byName = map[item][]*rule{}
+}
+
+func put(index map[item][]*rule, at item, r *rule) map[item][]*rule {
+	if index == nil {
+		index = map[item][]*rule{}
 	}
-	i := item{r.kind, r.name.String()}
-	s.byName[i] = append(s.byName[i], r)
+	index[at] = append(index[at], r)
+	return index
 }
 
 // about returns what concerns a server.
@@ -126,40 +134,47 @@ func (p *Policy) refusal(name string, matches func(Glob) bool) *Verdict {
 // matching are the rules that match what is asked for, but for their conditions,
 // in their order.
 type matching struct {
-	request *Request
-	one     bool
-	byName  []*rule
-	rest    []*rule
+	server string
+	item   item
+	one    bool
+	from   [3][]*rule // each in order
 }
 
 func (s *server) matching(r *Request) matching {
-	m := matching{request: r, one: s.one, rest: s.rest}
+	m := matching{server: r.Server, item: item{r.Kind, r.Name}, one: s.one, from: [3][]*rule{s.rest}}
 	if s.byName != nil {
-		m.byName = s.byName[item{r.Kind, r.Name}]
+		m.from[1] = s.byName[m.item]
+	}
+	if s.byHead != nil && r.Name != "" {
+		m.from[2] = s.byHead[item{r.Kind, r.Name[:1]}]
 	}
 	return m
 }
 
 // next returns the next rule, or nil.
 func (m *matching) next() *rule {
-	for len(m.byName) > 0 || len(m.rest) > 0 {
-		from := &m.rest
-		if len(m.rest) == 0 || len(m.byName) > 0 && m.byName[0].number < m.rest[0].number {
-			from = &m.byName
+	for {
+		first := -1
+		for i, rules := range m.from {
+			if len(rules) > 0 && (first < 0 || rules[0].number < m.from[first][0].number) {
+				first = i
+			}
 		}
-		r := (*from)[0]
-		*from = (*from)[1:]
-		if (m.one || r.server.Match(m.request.Server)) && r.about(m.request) {
+		if first < 0 {
+			return nil
+		}
+		r := m.from[first][0]
+		m.from[first] = m.from[first][1:]
+		if (m.one || r.server.Match(m.server)) && r.about(m.item) {
 			return r
 		}
 	}
-	return nil
 }
 
 // about reports whether a rule is about what is asked for, whatever the server.
-func (r *rule) about(req *Request) bool {
-	if r.kind != AnyKind && r.kind != req.Kind {
+func (r *rule) about(i item) bool {
+	if r.kind != AnyKind && r.kind != i.kind {
 		return false
 	}
-	return !r.narrow || r.name.Match(req.Name)
+	return !r.narrow || r.name.Match(i.name)
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -326,48 +325,43 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-func BenchmarkDecide(b *testing.B) {
-	for _, rules := range []int{0, 10, 1000} {
-		p := manyRules(b, rules)
-		for _, server := range []string{"server5", "elsewhere"} {
-			b.Run(fmt.Sprintf("rules=%d/%s", rules, server), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					p.Decide(Request{Server: server, Kind: Tool, Name: "read_file"})
-				}
-			})
+func TestLooksAt(t *testing.T) {
+	compile := func(text string) *Policy {
+		p, err := Compile(decodeText(t, text), Servers{Aliases: Aliases{"db": "database"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for _, tt := range []struct {
+		name, rules string
+		arguments   string // of which servers, among database, web, weir
+		client      bool
+	}{
+		{"nothing", `{server: db, level: deny}, {server: "*", ask: true, when: 'principal.team == "x"'}`, "", false},
+		{"one server", `{server: db, level: deny, when: 'args.x == 1'}`, "database", false},
+		{"all servers", `{server: "*", ask: true, when: 'has(args.x)'}`, "database web", false},
+		{"own tools", `{server: weir, level: admin, when: 'size(args) == 0'}`, "weir", false},
+		{"in a loop", `{server: web, ask: true, when: '[1].exists(x, args == {"x": x})'}`, "web", false},
+		{"in an index", `{server: web, ask: true, when: '[1, 2][args.i] == 1'}`, "web", false},
+		{"optional", `{server: web, ask: true, when: 'args.?x.hasValue()'}`, "web", false},
+		{"from the root", `{server: web, ask: true, when: '.args.x == 1'}`, "web", false},
+		{"client", `{server: web, ask: true, when: 'client.name == "x"'}`, "", true},
+		{"client as a whole", `{server: web, ask: true, when: '"x" in client'}`, "", true},
+	} {
+		p := compile(`{default: deny, rules: [` + tt.rules + `]}`)
+		var got []string
+		for _, server := range []string{"database", "web", Own} {
+			if p.LooksAtArguments(server) {
+				got = append(got, server)
+			}
+		}
+		if strings.Join(got, " ") != tt.arguments || p.LooksAtClient() != tt.client {
+			t.Errorf("%s: got arguments of %q, client %t", tt.name, got, p.LooksAtClient())
 		}
 	}
-}
-
-// manyRules returns a policy of which half the rules name one of 50 servers and
-// half are for all.
-func manyRules(tb testing.TB, n int) *Policy {
-	tb.Helper()
-	level := Execute
-	c := Config{Default: &level, Servers: &Gate{Allow: []string{"*"}}}
-	for i := range n {
-		server, tool := "*", fmt.Sprintf("delete_%d_*", i)
-		if i%2 == 0 {
-			server = fmt.Sprintf("server%d", i/2%50)
-		}
-		c.Rules = append(c.Rules, Rule{Server: &server, Tool: &tool, Level: &level})
-	}
-	p, err := Compile(c, Servers{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return p
-}
-
-func TestDecideAllocatesNothing(t *testing.T) {
-	p := manyRules(t, 10)
-	for _, server := range []string{"server5", "elsewhere", Own} {
-		allocs := testing.AllocsPerRun(100, func() {
-			p.Decide(Request{Server: server, Kind: Tool, Name: "read_file"})
-		})
-		if allocs != 0 {
-			t.Errorf("%s: got %v allocations, want 0", server, allocs)
-		}
+	var none *Policy
+	if none.LooksAtArguments("web") || none.LooksAtClient() {
+		t.Error("got a nil policy that looks at something")
 	}
 }
