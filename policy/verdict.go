@@ -1,10 +1,3 @@
-// Package policy decides. It is a function from a request to a verdict: no
-// context, no clock, no log, no transport.
-//
-// A [Config] is what stands in the configuration, a [Policy] the same compiled,
-// and [Policy.Decide] the decision. Whatever cannot be understood is an error
-// of Compile, and what no rule speaks of is denied where the policy says no
-// other: a nil Policy and a zero Verdict deny.
 package policy
 
 import "fmt"
