@@ -100,3 +100,34 @@ func (v *view) split(name string) (server, original string) {
 	}
 	return "", ""
 }
+
+// Items returns what the servers list, by the servers' names and by their own
+// names for it, permitted or not. Of a server that has never been listed there is
+// nothing; its resources are nil where templates can make more of them.
+func (a *Aggregator) Items() policy.LintCatalog {
+	items := policy.LintCatalog{}
+	for _, s := range a.world.Load().servers {
+		lists := s.current()
+		if lists == nil || !lists.Known() {
+			continue
+		}
+		known := policy.LintItems{Tools: namesOf(&lists.Tools), Prompts: namesOf(&lists.Prompts)}
+		if templates := namesOf(&lists.Templates); templates != nil && len(templates) == 0 {
+			known.Resources = namesOf(&lists.Resources)
+		}
+		items[s.Name] = known
+	}
+	return items
+}
+
+// namesOf returns the names in a list; nil if it was never told.
+func namesOf(l *catalog.List) []string {
+	if l.Fetched.IsZero() {
+		return nil
+	}
+	names := make([]string, len(l.Items))
+	for i, item := range l.Items {
+		names[i] = item.Name()
+	}
+	return names
+}

@@ -91,6 +91,11 @@ func (a *app) open(ctx context.Context) (*gateway, error) {
 	if cfg.Notice != "" {
 		fmt.Fprintln(a.Stderr, cfg.Notice)
 	}
+	return a.openListed(ctx, cfg)
+}
+
+// openListed is openGateway for a person, who waits until there are lists.
+func (a *app) openListed(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
 	g, err := openGateway(ctx, cfg)
 	if err != nil {
 		return nil, err

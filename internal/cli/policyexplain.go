@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 
 func (a *app) policyExplainCommand() *cobra.Command {
 	var asJSON, prompt, resource bool
+	var who personFlags
 	cmd := &cobra.Command{
 		Use:   "explain NAME [key=value … | {…}]",
 		Short: "Say what the policy makes of a call, and why",
@@ -24,10 +26,14 @@ Nothing is called.
 
 NAME is what a host sees ("weir tools" lists it), or what it would see: a tool
 that no server lists yet is judged by its name. Arguments are given as to "weir
-call"; without any, the answer is for a call without arguments.`,
+call"; without any, the answer is for a call without arguments.
+
+The answer is for whom this run is for: --key, --team and --org take the names
+of others in the configuration, --profile another profile.`,
 		Example: `  weir policy explain files__delete_file
   weir policy explain db__query sql='drop table users'
   weir policy explain --resource file:///etc/passwd
+  weir policy explain --key laptop files__write_file
   weir policy explain --profile work files__write_file`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -49,22 +55,25 @@ call"; without any, the answer is for a call without arguments.`,
 			if asJSON {
 				show = printExplanationJSON
 			}
-			return a.explain(cmd.Context(), use, args[1:], show)
+			return a.explain(cmd.Context(), who.Principal, use, args[1:], show)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object")
 	cmd.Flags().BoolVar(&prompt, "prompt", false, "NAME is a prompt's")
 	cmd.Flags().BoolVar(&resource, "resource", false, "NAME is the URI of a resource")
+	who.add(cmd)
 	return cmd
 }
 
-func (a *app) explain(ctx context.Context, use aggregator.Use, words []string, show func(io.Writer, paint, explained)) error {
-	g, err := a.open(ctx)
+func (a *app) explain(
+	ctx context.Context, named policy.Principal, use aggregator.Use, words []string, show func(io.Writer, paint, explained),
+) error {
+	l, err := a.lookOut(ctx, named)
 	if err != nil {
 		return err
 	}
-	defer g.close()
-	e, err := g.aggregator.Explain(use)
+	defer l.close()
+	e, err := l.aggregator.Explain(use)
 	if err != nil {
 		return fmt.Errorf("%w (see: weir tools; or write it as SERVER__NAME)", err)
 	}
@@ -73,11 +82,11 @@ func (a *app) explain(ctx context.Context, use aggregator.Use, words []string, s
 		if use.Arguments, err = parseArguments(words, jsonrpc.Find(definition, "inputSchema")); err != nil {
 			return err
 		}
-		if e, err = g.aggregator.Explain(use); err != nil {
+		if e, err = l.aggregator.Explain(use); err != nil {
 			return err
 		}
 	}
-	show(a.Stdout, a.paint(), explained{Explanation: e, use: use})
+	show(a.Stdout, a.paint(), explained{Explanation: e, use: use, who: l.who.Principal})
 	return nil
 }
 
@@ -85,10 +94,24 @@ func (a *app) explain(ctx context.Context, use aggregator.Use, words []string, s
 type explained struct {
 	aggregator.Explanation
 	use aggregator.Use
+	who policy.Principal
 }
 
 func (e explained) kind() policy.Kind {
 	return [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[e.use.Kind]
+}
+
+// asker says who would ask; "" for a process that shows nothing.
+func (e explained) asker() string {
+	var parts []string
+	for _, part := range []struct{ kind, name string }{
+		{"key", e.who.Key}, {"team", e.who.Team}, {"org", e.who.Org}, {"profile", e.who.Profile},
+	} {
+		if part.name != "" {
+			parts = append(parts, fmt.Sprintf("%s %q", part.kind, part.name))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // outcome is what comes of it at a host.
@@ -113,7 +136,13 @@ func printExplanation(out io.Writer, p paint, e explained) {
 		colour = p.red
 	}
 	row := func(label, text string) { fmt.Fprintf(out, "  %-9s %s\n", label, text) }
+	if text := e.asker(); text != "" {
+		row("for", text)
+	}
 	row("level", colour(e.Level.String()))
+	if e.Policy != "" {
+		row("policy", printable(e.Policy))
+	}
 	row("because", printable(e.Reason)+at(e.Pos))
 	if e.Ask {
 		row("approval", p.yellow("asked for")+": "+printable(e.AskReason)+at(e.AskPos))

@@ -40,6 +40,15 @@ func (p *Person) Serves(server string) bool {
 	return p.servers == nil || p.servers[server] || server == policy.Own
 }
 
+// Self is whom the process serves.
+func (f *File) Self() *Person {
+	self := &Person{Principal: f.Principal, Policy: f.Policy, Denied: f.Denied}
+	if f.Principal.Profile != "" {
+		self.servers = f.People.profiles[f.Principal.Profile].servers
+	}
+	return self
+}
+
 // Find returns who has the key, the team or the org with this name, and the
 // profile. A zero who is a process that shows nothing.
 func (p *People) Find(who policy.Principal) (*Person, error) {
