@@ -37,21 +37,23 @@ func TestClientIsRemembered(t *testing.T) {
 	})
 }
 
-// byClient is a policy that denies what is called secret to the client "host", and
-// shows "special" to nobody but "other".
-func byClient(t *testing.T) *policy.Policy {
+// denying is a policy that denies tools under conditions.
+func denying(t *testing.T, conditions map[string]string) *policy.Policy {
 	t.Helper()
 	execute, deny, all := policy.Execute, policy.Deny, "*"
-	secret, special := "secret*", "special*"
-	isHost, isNotOther := `client.name == "host"`, `client.name != "other"`
-	p, err := policy.Compile(policy.Config{Default: &execute, Rules: []policy.Rule{
-		{Server: &all, Tool: &secret, Level: &deny, When: &isHost},
-		{Server: &all, Tool: &special, Level: &deny, When: &isNotOther},
-	}}, policy.Servers{})
+	cfg := policy.Config{Default: &execute}
+	for tool, when := range conditions {
+		cfg.Rules = append(cfg.Rules, policy.Rule{Server: &all, Tool: &tool, Level: &deny, When: &when})
+	}
+	p, err := policy.Compile(cfg, policy.Servers{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func hidesSecret(t *testing.T) *policy.Policy {
+	return denying(t, map[string]string{"secret": `client.name == "host"`})
 }
 
 // calledBy is a line of a host that calls itself otherwise.
@@ -71,7 +73,7 @@ func TestListsOfClients(t *testing.T) {
 	}
 	open := func(t *testing.T, script upstreamtest.Script) *Aggregator {
 		cfg := config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(script)}, "up")
-		cfg.Policy = byClient(t)
+		cfg.Policy = denying(t, map[string]string{"secret": `client.name == "host"`, "special": `client.name != "other"`})
 		a := New(cfg)
 		t.Cleanup(a.Close)
 		return a
@@ -135,21 +137,25 @@ func TestListsOfClients(t *testing.T) {
 		sees(t, hosts["other"].send(legacy.request("3", "tools/list", "", "")), "plain", "special")
 		sees(t, hosts["host"].send(legacy.request("3", "tools/list", "", "")), "plain")
 	})
-	bubble(t, "another policy", func(t *testing.T) {
-		a := open(t, tools("plain", "secret", "special"))
-		h := hostOf(t, a)
-		h.send(initialize, initialized)
-		sees(t, h.send(legacy.request("1", "tools/list", "", "")), "plain")
-		next := a.cfg
-		next.Policy = policy.AllowAll()
-		if _, err := a.Reconfigure(next); err != nil {
-			t.Fatal(err)
-		}
-		pass(2 * pushDelay)
-		if got := strings.Join(h.received(), ""); !strings.Contains(got, "notifications/tools/list_changed") {
-			t.Errorf("got %q, want that the list has changed", got)
-		}
-	})
+	// Who says nothing of itself sees the same under both.
+	for from, to := range map[*policy.Policy]*policy.Policy{hidesSecret(t): policy.AllowAll(), policy.AllowAll(): hidesSecret(t)} {
+		bubble(t, fmt.Sprintf("another policy, about clients: %v", to.LooksAtClient()), func(t *testing.T) {
+			cfg := config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(tools("plain", "secret"))}, "up")
+			cfg.Policy = from
+			a, h := start(t, cfg)
+			h.send(initialize, initialized)
+			h.send(legacy.request("1", "tools/list", "", ""))
+			pass(quiet + 2*pushDelay) // nothing is to be told yet
+			cfg.Policy = to
+			if _, err := a.Reconfigure(cfg); err != nil {
+				t.Fatal(err)
+			}
+			pass(2 * pushDelay)
+			if got := strings.Join(h.received(), ""); !strings.Contains(got, "notifications/tools/list_changed") {
+				t.Errorf("got %q, want that the list has changed", got)
+			}
+		})
+	}
 	bubble(t, "many names", func(t *testing.T) {
 		a := open(t, tools("plain"))
 		h := hostOf(t, a)
@@ -164,11 +170,7 @@ func TestListsOfClients(t *testing.T) {
 
 // TestPrincipalIsJudged: the policy knows whom weir serves.
 func TestPrincipalIsJudged(t *testing.T) {
-	execute, deny, all, when := policy.Execute, policy.Deny, "*", `principal.key != "laptop" || principal.profile != "work"`
-	p, err := policy.Compile(policy.Config{Default: &execute, Rules: []policy.Rule{{Server: &all, Level: &deny, When: &when}}}, policy.Servers{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := denying(t, map[string]string{"*": `principal.key != "laptop" || principal.profile != "work"`})
 	for _, who := range []policy.Principal{{}, {Key: "laptop", Profile: "work"}, {Key: "laptop"}} {
 		bubble(t, fmt.Sprintf("%+v", who), func(t *testing.T) {
 			cfg := config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(asking("", "{}"))}, "up")
