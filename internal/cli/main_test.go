@@ -61,7 +61,7 @@ func newHome(t *testing.T) string {
 	for _, name := range []string{"HOME", "USERPROFILE", "AppData", "LocalAppData"} {
 		t.Setenv(name, home)
 	}
-	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "WEIR_CONFIG", chainVariable, "COLUMNS"} {
+	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "WEIR_CONFIG", keyVariable, profileVariable, chainVariable, "COLUMNS"} {
 		t.Setenv(name, "")
 	}
 	return home
