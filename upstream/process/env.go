@@ -84,6 +84,11 @@ var usual = []string{
 	"NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "PROCESSOR_IDENTIFIER",
 }
 
+// withoutOwn returns a copy of env without weir's own variables.
+func withoutOwn(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool { return strings.HasPrefix(entry, ownPrefix) })
+}
+
 // lookup returns the value of a variable in env, "" without one.
 func lookup(env []string, name string) string {
 	if i := position(env, name); i >= 0 {

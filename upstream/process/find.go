@@ -26,9 +26,10 @@ type Finder struct {
 }
 
 // NewFinder returns a Finder that runs the login shell, $SHELL of env, in env
-// and under g.
+// and under g. What configures weir itself is left out of env: keys are among
+// that, and what people start from their shell's files is no part of weir.
 func NewFinder(g *Guardian, env []string) *Finder {
-	return &Finder{guardian: g, env: env, done: make(chan struct{})}
+	return &Finder{guardian: g, env: withoutOwn(env), done: make(chan struct{})}
 }
 
 // Find returns the program that command names in the environment env, and the

@@ -94,6 +94,21 @@ func errorText(err error) string {
 	return err.Error()
 }
 
+// TestLoginShellLearnsNothingOfWeir: no more than servers does.
+func TestLoginShellLearnsNothingOfWeir(t *testing.T) {
+	dir := t.TempDir()
+	script(t, dir+"/shell", "env >"+dir+"/env")
+	own := []string{"SHELL=" + dir + "/shell", "PATH=/usr/bin:/bin", "WEIR_KEY=secret", "WEIR_PROFILE=work", "A=b"}
+	_, _, err := process.NewFinder(guard(t), own).Find(t.Context(), "npx", []string{"PATH=" + dir})
+	if !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("got %v, want that there is no such program", err)
+	}
+	got, err := os.ReadFile(dir + "/env")
+	if err != nil || !strings.Contains(string(got), "A=b") || strings.Contains(string(got), "WEIR_KEY") || strings.Contains(string(got), "WEIR_PROFILE") {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestFindAsksOnce(t *testing.T) {
 	dir := t.TempDir()
 	script(t, dir+"/bin/npx", "")
