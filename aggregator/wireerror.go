@@ -180,7 +180,7 @@ func changedText(what string, route *catalog.Route, p *standing) string {
 		then = fmt.Sprintf("`weir pins approve %s` says what is wrong and begins anew", server)
 	case p.items[pinKey(route)] == pins.New:
 		why = "weir cannot remember its definition"
-		then = fmt.Sprintf("weir's log says why, `weir pins approve %s` tries again", server)
+		then = fmt.Sprintf("weir's log says why, `weir pins approve %s` tries once more", server)
 	}
 	return fmt.Sprintf("%s %q of server %q is held back: %s. Nothing was sent. Only the user can change that, in a terminal: %s.",
 		what, route.Item.Name(), server, why, then)

@@ -126,6 +126,7 @@ prints this help on a terminal.`,
 		a.callCommand(),
 		a.policyCommand(),
 		a.approveCommand(),
+		a.pinsCommand(),
 		a.versionCommand(),
 	)
 	return root
