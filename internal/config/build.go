@@ -10,6 +10,7 @@ import (
 	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // The bounds of what can be set.
@@ -88,12 +89,14 @@ func (m *maker) aliases() {
 	for _, s := range m.doc.Servers {
 		servers[s.key] = true
 	}
+	if m.doc.Tools != nil {
+		servers[customtools.Name] = true
+	}
 	for _, a := range m.doc.Aliases {
 		known[a.key] = a.value.value
 		if why := badName(a.key); why != "" {
 			m.fail(a.pos, "alias %q: %s", a.key, why)
-		}
-		if servers[a.key] {
+		} else if servers[a.key] {
 			m.fail(a.pos, "alias %q: a server has this name", a.key)
 		}
 	}

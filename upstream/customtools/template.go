@@ -2,7 +2,6 @@ package customtools
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -41,8 +40,9 @@ type parser struct {
 }
 
 var (
-	errBrace = errors.New("a brace that belongs to no placeholder (write {{ or }} where one is meant)")
-	errName  = errors.New("a placeholder is {name}, with a name of A-Z, a-z, 0-9, _, - and . (write {{ for a brace)")
+	errBrace  = errors.New("a brace that belongs to no placeholder (write {{ or }} where one is meant)")
+	errSpread = errors.New("{name...} stands for a list of elements, and must be all of one")
+	errName   = errors.New("a placeholder is {name}, with a name of A-Z, a-z, 0-9, _, - and . (write {{ for a brace)")
 )
 
 // next takes what comes next: a brace with what belongs to it, or the text up to
@@ -102,7 +102,7 @@ func (p *parser) endLiteral() {
 }
 
 func isName(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+	return name != "" && !strings.Contains(name, "..") && !strings.ContainsFunc(name, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-.", r))
 	})
 }
@@ -170,8 +170,8 @@ func ParseElement(text string, expand Expander) (Element, error) {
 		return Element{spread: name}, nil
 	}
 	t, err := ParseTemplate(text, expand)
-	if err == nil && strings.Contains(strings.Join(t.Names(), " "), "...") {
-		return Element{}, fmt.Errorf("{name...} stands for a list of elements, and must be all of one")
+	if err != nil && strings.Contains(text, "...}") {
+		return Element{}, errSpread
 	}
 	return Element{Template: t}, err
 }
