@@ -16,8 +16,11 @@ type query struct {
 // gates are what a call must pass, in this order. A gate may change what will be
 // sent only before the policy has judged it.
 var gates = []func(*view, *session, query, *target) *refusal{
+	(*view).checkReading,
+	(*view).amendArguments,
 	(*view).checkPolicy,
 	(*view).checkPin,
+	(*view).checkArguments,
 }
 
 // admit lets a call of a tool pass all gates, or says why not.

@@ -13,6 +13,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/overrides"
 	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -64,6 +65,9 @@ type Server struct {
 
 	Questions Questions
 
+	Overrides map[string]*overrides.Override // of its tools, by original names
+	Validate  bool                           // check arguments against the tools' own schemas
+
 	// AsSent shows hosts what the server wrote to be shown as it stands: without
 	// hygiene.
 	AsSent bool
@@ -105,6 +109,7 @@ type Aggregator struct {
 	seal    *sealer
 	tasks   *taskSealer
 	learned *learned
+	schemas schemas
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}

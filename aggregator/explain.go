@@ -47,6 +47,9 @@ func (a *Aggregator) Explain(u Use) (Explanation, error) {
 		e.Definition = route.Item.Raw()
 	}
 	r.Arguments = u.Arguments
+	if route != nil && route.Override != nil {
+		r.Arguments, _ = route.Override.Arguments(u.Arguments)
+	}
 	e.Verdict = v.decide(r)
 	return e, nil
 }

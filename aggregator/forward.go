@@ -43,6 +43,11 @@ type target struct {
 	// What was judged: the raw arguments, nil for none, and the policy's word.
 	arguments []byte
 	verdict   policy.Verdict
+
+	// Overrides have made the arguments others than those of the request, or found
+	// what it must not have sent.
+	amended  bool
+	problems []string
 }
 
 // forward takes a request as far as it goes without waiting.
@@ -150,6 +155,7 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	case k != nil:
 		params, meta = k.params, k.meta
 	case t.value != nil:
+		params = t.sent(params)
 		c.op.replace(params, t.value)
 	}
 	c.s.mu.Lock()

@@ -120,7 +120,7 @@ func (s *server) stays(next *Server) bool {
 
 // exposure are the fields of a Server that say how it is exposed: those that the
 // world's own copy is asked for. Config is compared by itself.
-var exposure = []string{"Config", "Prefix", "Aliases", "Tools", "AsSent"}
+var exposure = []string{"Config", "Prefix", "Aliases", "Tools", "Overrides", "Validate", "AsSent"}
 
 // world makes the next world. Who leaves is known to it until nothing is left of
 // it.

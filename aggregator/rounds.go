@@ -45,6 +45,7 @@ func (c *call) keptFor(t target, params, meta []jsonrpc.Member) *kept {
 		k.declared = readDeclared(jsonrpc.Find(meta, upstream.MetaCapabilities))
 		k.digest = c.op.digest(params)
 	}
+	k.params = t.sent(k.params)
 	if t.value != nil {
 		c.op.replace(k.params, t.value)
 	}

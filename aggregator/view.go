@@ -34,7 +34,7 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 		exposed := w.exposed[i]
 		lists, standing := s.listsAndStanding()
 		h = h.with(s.Name, standing)
-		servers[i] = catalog.Server{Lists: lists, Tools: exposed.Tools.Admits, AsSent: exposed.AsSent}
+		servers[i] = catalog.Server{Lists: lists, Tools: exposed.Tools.Admits, Overrides: exposed.Overrides, AsSent: exposed.AsSent}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, exposed.Prefix, exposed.Aliases
 	}
 	old := a.view.Load()

@@ -12,8 +12,9 @@ import (
 // A world is who the servers are and what is allowed, as a configuration says.
 // It is immutable: another configuration makes another world.
 type world struct {
-	servers   []*server // in the order of the configuration
-	exposed   []*Server // how each of them is exposed in this world
+	servers   []*server          // in the order of the configuration
+	exposed   []*Server          // how each of them is exposed in this world
+	settings  map[string]*Server // the same, by name
 	byName    map[string]*server
 	owners    map[*upstream.Upstream]*server // those that leave among them
 	names     namespace.Rules
@@ -28,13 +29,15 @@ type world struct {
 func newWorld(cfg *Config, servers []*server) *world {
 	w := &world{
 		servers: servers, exposed: make([]*Server, len(servers)),
-		byName: make(map[string]*server, len(servers)),
-		owners: make(map[*upstream.Upstream]*server, len(servers)),
-		names:  cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
+		settings: make(map[string]*Server, len(servers)),
+		byName:   make(map[string]*server, len(servers)),
+		owners:   make(map[*upstream.Upstream]*server, len(servers)),
+		names:    cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
 		maxAge: cmp.Or(cfg.MaxAge, DefaultMaxAge), patience: cmp.Or(cfg.Patience, DefaultPatience),
 	}
 	for i, s := range servers {
 		w.exposed[i] = &cfg.Servers[i]
+		w.settings[s.Name] = &cfg.Servers[i]
 		w.byName[s.Name] = s
 		w.owners[s.up] = s
 	}

@@ -33,7 +33,7 @@ var order = []place{
 	},
 	{
 		"internal/config",
-		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
+		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/overrides", "aggregator/pins", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/spell", nil, "words are words"},
@@ -42,14 +42,14 @@ var order = []place{
 		"aggregator",
 		[]string{
 			"aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/hygiene",
-			"aggregator/namespace", "aggregator/pins", "aggregator/redact",
-			"policy", "upstream", "upstream/jsonrpc",
+			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact",
+			"policy", "upstream", "upstream/jsonrpc", "upstream/schema",
 		},
 		"the host side knows servers, not how bytes get there",
 	},
 	{"aggregator/audit", []string{"upstream/jsonrpc", "upstream/state"}, "a record is lines in a file; who decided what is not its business"},
 	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
-	{"aggregator/catalog", []string{"aggregator/hygiene", "aggregator/namespace", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
+	{"aggregator/catalog", []string{"aggregator/hygiene", "aggregator/namespace", "aggregator/overrides", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
 	{
 		"aggregator/approval",
@@ -57,6 +57,7 @@ var order = []place{
 		"what was approved is a file; who asks, and how, is the host side's business",
 	},
 	{"aggregator/namespace", nil, "names are pure"},
+	{"aggregator/overrides", []string{"upstream/jsonrpc"}, "what is sent otherwise is a matter of bytes"},
 	{"aggregator/pins", []string{"upstream/jsonrpc", "upstream/state"}, "pins are digests of bytes, kept in files"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{

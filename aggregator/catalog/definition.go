@@ -14,9 +14,9 @@ import (
 // others, and for what hygiene takes out.
 func (r *Route) AppendDefinition(dst []byte) []byte {
 	if r.pages != nil || r.isCleaned() {
-		return jsonrpc.Splice(dst, r.Item.raw, r.edits()...)
+		return jsonrpc.Splice(dst, r.shown().raw, r.edits()...)
 	}
-	before, after := r.Item.aroundName()
+	before, after := r.shown().aroundName()
 	dst = append(dst, before...)
 	dst = r.appendName(dst)
 	return append(dst, after...)
@@ -24,23 +24,23 @@ func (r *Route) AppendDefinition(dst []byte) []byte {
 
 // appendName appends the exposed name, as the server wrote it if it is its own.
 func (r *Route) appendName(dst []byte) []byte {
-	if r.Exposed == r.Item.name {
-		return append(dst, r.Item.RawName()...)
+	if r.Exposed == r.shown().name {
+		return append(dst, r.shown().RawName()...)
 	}
 	return jsonrpc.AppendString(dst, r.Exposed)
 }
 
 // edits are all that is other in the definition, in its order.
 func (r *Route) edits() []jsonrpc.Edit {
-	name := jsonrpc.Edit{At: r.Item.RawName(), With: r.appendName(nil)}
+	name := jsonrpc.Edit{At: r.shown().RawName(), With: r.appendName(nil)}
 	edits := append(slices.Clone(r.pages), name)
 	if r.isCleaned() {
-		edits = append(edits, hygiene.Edits(r.Item.raw)...)
+		edits = append(edits, hygiene.Edits(r.shown().raw)...)
 	}
-	return outermost(r.Item.raw, edits)
+	return outermost(r.shown().raw, edits)
 }
 
-func (r *Route) isCleaned() bool { return !r.asSent && r.Item.Unclean() }
+func (r *Route) isCleaned() bool { return !r.asSent && r.shown().Unclean() }
 
 // outermost returns the edits in the order of the text, without those within
 // others. Of several at the same place the first one counts.
@@ -70,11 +70,11 @@ func (i *Item) aroundName() (before, after []byte) {
 
 // AppOnly reports whether a tool is for the apps of a host that shows apps, not
 // for its model (MCP Apps, _meta.ui.visibility).
-func (r *Route) AppOnly() bool { return r.Item.traits&appOnly != 0 }
+func (r *Route) AppOnly() bool { return r.shown().traits&appOnly != 0 }
 
 // LooseOutput reports whether a tool has an output schema that only the modern
 // era allows.
-func (r *Route) LooseOutput() bool { return r.Item.traits&looseOutput != 0 }
+func (r *Route) LooseOutput() bool { return r.shown().traits&looseOutput != 0 }
 
 // AppendLegacyDefinition is AppendDefinition for a host of the legacy era: it
 // leaves an output schema out that such a host may not bear (2025-11-25, tools:
@@ -83,7 +83,7 @@ func (r *Route) AppendLegacyDefinition(dst []byte) []byte {
 	if !r.LooseOutput() {
 		return r.AppendDefinition(dst)
 	}
-	raw := r.Item.raw
+	raw := r.shown().raw
 	members, err := jsonrpc.ParseObject(nil, raw)
 	if err != nil {
 		return r.AppendDefinition(dst) // it was parsed before
@@ -122,7 +122,7 @@ func without(raw []byte, members []jsonrpc.Member, key string) (cuts []jsonrpc.E
 func AppendList(dst []byte, k Kind, routes []*Route, write func(r *Route, dst []byte) []byte) []byte {
 	size := len(`"":[]`) + len(kinds[k].list)
 	for _, r := range routes {
-		size += len(r.Item.raw) + len(r.Exposed) + len(`"",`)
+		size += len(r.shown().raw) + len(r.Exposed) + len(`"",`)
 	}
 	dst = append(slices.Grow(dst, size), '"')
 	dst = append(append(dst, kinds[k].list...), `":[`...)
@@ -139,8 +139,8 @@ func AppendList(dst []byte, k Kind, routes []*Route, write func(r *Route, dst []
 // It costs little where both alias the same lists.
 func Same(a, b []*Route) bool {
 	return slices.EqualFunc(a, b, func(a, b *Route) bool {
-		beforeA, afterA := a.Item.aroundName()
-		beforeB, afterB := b.Item.aroundName()
+		beforeA, afterA := a.shown().aroundName()
+		beforeB, afterB := b.shown().aroundName()
 		return a.Exposed == b.Exposed && a.asSent == b.asSent && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
 			slices.EqualFunc(a.pages, b.pages, sameEdit)
 	})

@@ -117,14 +117,14 @@ func (s *Snapshot) compile() {
 func (s *Snapshot) linkPages() {
 	var tools []*Route
 	for _, r := range s.routes[Tools] {
-		if r.Item.traits&hasPage != 0 {
+		if r.shown().traits&hasPage != 0 {
 			tools = append(tools, r)
 		}
 	}
 	p := &s.places
 	p.pages = make(map[string]int, len(tools))
 	for _, r := range tools {
-		for _, raw := range r.Item.pages() {
+		for _, raw := range r.shown().pages() {
 			uri, err := jsonrpc.String(raw)
 			if _, taken := p.pages[uri]; err == nil && !taken && p.resources[uri] == nil {
 				p.pages[uri] = r.server
@@ -132,7 +132,7 @@ func (s *Snapshot) linkPages() {
 		}
 	}
 	for _, r := range tools {
-		for _, raw := range r.Item.pages() {
+		for _, raw := range r.shown().pages() {
 			uri, err := jsonrpc.String(raw)
 			if exposed := p.expose(r.server, uri, maxRewritten); err == nil && exposed != uri {
 				r.pages = append(r.pages, jsonrpc.Edit{At: raw, With: jsonrpc.AppendString(nil, exposed)})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/overrides"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -17,6 +18,9 @@ type Server struct {
 
 	// Tools picks, by original name, the tools to take over. nil takes all.
 	Tools func(original string) bool
+
+	// Overrides are what the user wants otherwise, by the original names of tools.
+	Overrides map[string]*overrides.Override
 
 	// AsSent shows what the server wrote to be shown as it stands, without
 	// hygiene.
@@ -47,9 +51,13 @@ type Route struct {
 	Server  string // its configured name
 	Item    Item   // the definition, as the server sent it
 
-	server int            // its place among the servers
-	asSent bool           // without hygiene
-	pages  []jsonrpc.Edit // of the pages of a tool that stand under other URIs, in their order
+	// Override is what the user wants otherwise; nil for nothing.
+	Override *overrides.Override
+
+	server  int            // its place among the servers
+	asSent  bool           // without hygiene
+	amended *Item          // the definition as the override makes it; nil without one
+	pages   []jsonrpc.Edit // of the pages of a tool that stand under other URIs, in their order
 }
 
 // named are the items of a kind that goes by names.
@@ -120,9 +128,12 @@ func (s *Snapshot) collect(k Kind) []Route {
 // exposed.
 func (s *Snapshot) name(k Kind, spaces []namespace.Server) named {
 	n := named{routes: s.collect(k)}
+	if k == Tools {
+		n.routes = s.override(n.routes)
+	}
 	items := make([]namespace.Item, len(n.routes))
 	for i := range n.routes {
-		items[i] = namespace.Item{Server: n.routes[i].server, Original: n.routes[i].Item.name}
+		items[i] = n.routes[i].space()
 	}
 	n.table = namespace.Assign(s.rules, spaces, items)
 	s.routes[k] = make([]*Route, 0, len(n.routes))

@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,42 +70,42 @@ func TestAssign(t *testing.T) {
 		{
 			"different servers, same originals",
 			[]Server{gh, files},
-			[]Item{{0, "search"}, {1, "search"}},
+			[]Item{{Server: 0, Original: "search"}, {Server: 1, Original: "search"}},
 			[]string{"gh__search", "files__search"},
 			nil,
 		},
 		{
 			"the first keeps the name",
 			[]Server{bare, bare2},
-			[]Item{{0, "search"}, {1, "search"}, {1, "fetch"}},
+			[]Item{{Server: 0, Original: "search"}, {Server: 1, Original: "search"}, {Server: 1, Original: "fetch"}},
 			[]string{"search", hashed(bare2, "search"), "fetch"},
 			[]Collision{{"search", 0, 1}},
 		},
 		{
 			"a hashed form that is taken gets a longer digest",
 			[]Server{bare, bare2},
-			[]Item{{0, "search"}, {0, hashed(bare2, "search")}, {1, "search"}},
+			[]Item{{Server: 0, Original: "search"}, {Server: 0, Original: hashed(bare2, "search")}, {Server: 1, Original: "search"}},
 			[]string{"search", hashed(bare2, "search"), Rules{}.hashed(bare2, "search", 12)},
 			[]Collision{{"search", 0, 2}},
 		},
 		{
 			"listed twice",
 			[]Server{gh},
-			[]Item{{0, "search"}, {0, "search"}, {0, "a.b"}, {0, "a.b"}},
+			[]Item{{Server: 0, Original: "search"}, {Server: 0, Original: "search"}, {Server: 0, Original: "a.b"}, {Server: 0, Original: "a.b"}},
 			[]string{"gh__search", "", hashed(gh, "a.b"), ""},
 			nil,
 		},
 		{
 			"listed twice with a name that is another's",
 			[]Server{bare, bare2},
-			[]Item{{0, "search"}, {1, "search"}, {1, "search"}},
+			[]Item{{Server: 0, Original: "search"}, {Server: 1, Original: "search"}, {Server: 1, Original: "search"}},
 			[]string{"search", hashed(bare2, "search"), ""},
 			[]Collision{{"search", 0, 1}},
 		},
 		{
 			"no stepping into another's place",
 			[]Server{bare, gh},
-			[]Item{{0, "gh__search"}, {0, "github__x"}, {0, "hub__x"}, {0, "mcp_github__x"}, {0, "gh_search"}, {1, "search"}},
+			[]Item{{Server: 0, Original: "gh__search"}, {Server: 0, Original: "github__x"}, {Server: 0, Original: "hub__x"}, {Server: 0, Original: "mcp_github__x"}, {Server: 0, Original: "gh_search"}, {Server: 1, Original: "search"}},
 			[]string{
 				hashed(bare, "gh__search"), hashed(bare, "github__x"), hashed(bare, "hub__x"),
 				hashed(bare, "mcp_github__x"), "gh_search", "gh__search",
@@ -114,21 +115,21 @@ func TestAssign(t *testing.T) {
 		{
 			"no stepping into weir's place",
 			[]Server{bare},
-			[]Item{{0, "weir__servers"}, {0, "weir_servers"}, {0, "weir__"}},
+			[]Item{{Server: 0, Original: "weir__servers"}, {Server: 0, Original: "weir_servers"}, {Server: 0, Original: "weir__"}},
 			[]string{hashed(bare, "weir__servers"), "weir_servers", hashed(bare, "weir__")},
 			nil,
 		},
 		{
 			"no stepping with a prefix that begins another",
 			[]Server{{Name: "a", Prefix: "a"}, {Name: "a_", Prefix: "a_"}},
-			[]Item{{0, "___x"}, {1, "x"}, {1, "_x"}},
+			[]Item{{Server: 0, Original: "___x"}, {Server: 1, Original: "x"}, {Server: 1, Original: "_x"}},
 			[]string{hashed(Server{Name: "a", Prefix: "a"}, "___x"), "a___x", "a____x"},
 			nil,
 		},
 		{
 			"two unprefixed servers",
 			[]Server{bare, bare2},
-			[]Item{{0, "bare__x"}, {0, "bare2__x"}},
+			[]Item{{Server: 0, Original: "bare__x"}, {Server: 0, Original: "bare2__x"}},
 			[]string{"bare__x", hashed(bare, "bare2__x")},
 			nil,
 		},
@@ -148,19 +149,19 @@ func TestAssign(t *testing.T) {
 func TestResolve(t *testing.T) {
 	servers := []Server{gh, files, {Name: "db", Prefix: "files_"}, bare}
 	items := []Item{
-		{0, "search"},
-		{0, "repo.list"},
-		{1, "read_file"},
-		{1, "search"},
-		{1, "stat"},
-		{2, "stat"},
-		{3, "hub__search"},
-		{0, "github__me"},
-		{1, "stat"},
-		{1, "gateway__inner__deep"},
-		{2, "inner__deep"},
-		{2, "gateway__only"},
-		{2, "gateway__read_file"},
+		{Server: 0, Original: "search"},
+		{Server: 0, Original: "repo.list"},
+		{Server: 1, Original: "read_file"},
+		{Server: 1, Original: "search"},
+		{Server: 1, Original: "stat"},
+		{Server: 2, Original: "stat"},
+		{Server: 3, Original: "hub__search"},
+		{Server: 0, Original: "github__me"},
+		{Server: 1, Original: "stat"},
+		{Server: 1, Original: "gateway__inner__deep"},
+		{Server: 2, Original: "inner__deep"},
+		{Server: 2, Original: "gateway__only"},
+		{Server: 2, Original: "gateway__read_file"},
 	}
 	table := Assign(Rules{}, servers, items)
 	all := func(int) bool { return true }
@@ -228,7 +229,7 @@ func FuzzAssign(f *testing.F) {
 	f.Fuzz(func(t *testing.T, prefix, one, two string, limit int, separator string) {
 		r := Rules{Max: limit, Separator: separator}
 		servers := []Server{{Name: "s", Prefix: prefix, Aliases: []string{"z"}}, gh, bare}
-		items := []Item{{0, one}, {0, two}, {1, one}, {1, two}, {2, one}, {2, two}}
+		items := []Item{{Server: 0, Original: one}, {Server: 0, Original: two}, {Server: 1, Original: one}, {Server: 1, Original: two}, {Server: 2, Original: one}, {Server: 2, Original: two}}
 		table := Assign(r, servers, items)
 		seen := map[string]int{}
 		for i, name := range table.Names {
@@ -266,7 +267,7 @@ func FuzzExposed(f *testing.F) {
 		if one != two && name == Exposed(Rules{}, gh, two) {
 			t.Fatalf("got %q for %q and %q", name, one, two)
 		}
-		table := Assign(Rules{}, []Server{files, gh}, []Item{{0, two}, {1, one}})
+		table := Assign(Rules{}, []Server{files, gh}, []Item{{Server: 0, Original: two}, {Server: 1, Original: one}})
 		if table.Names[1] != name {
 			t.Fatalf("got %q among others, want %q", table.Names[1], name)
 		}
@@ -301,8 +302,22 @@ func many(servers, tools int) (s []Server, items []Item) {
 		name := fmt.Sprintf("server%d", i)
 		s = append(s, Server{Name: name, Prefix: name})
 		for k := range tools {
-			items = append(items, Item{i, fmt.Sprintf("tool_%d", k)})
+			items = append(items, Item{Server: i, Original: fmt.Sprintf("tool_%d", k)})
 		}
 	}
 	return s, items
+}
+
+// TestKeysTellItemsApart: two items of a server that are called the same stay two
+// where their keys differ.
+func TestKeysTellItemsApart(t *testing.T) {
+	s := Server{Name: "s", Prefix: "s"}
+	table := Assign(Rules{}, []Server{s}, []Item{
+		{Server: 0, Original: "find", Key: "search"},
+		{Server: 0, Original: "find"},
+		{Server: 0, Original: "find", Key: "search"},
+	})
+	if want := []string{"s__find", Hashed(Rules{}, s, "find"), ""}; !slices.Equal(table.Names, want) {
+		t.Errorf("got names %q, want %q", table.Names, want)
+	}
 }

@@ -1,6 +1,9 @@
 package namespace
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Reserved begins the names of weir's own tools.
 const Reserved = "weir__"
@@ -9,6 +12,9 @@ const Reserved = "weir__"
 type Item struct {
 	Server   int    // its index among the servers
 	Original string // its name there
+
+	// Key tells it from others of its server that have this name; "" is the name.
+	Key string
 }
 
 // A Collision is a name that two items had. Kept and Moved are their indexes.
@@ -91,7 +97,7 @@ func (t *Table) place(i int, name string) {
 // same reports whether two items are one, listed twice.
 func (t *Table) same(i, k int) bool {
 	a, b := t.items[i], t.items[k]
-	return a.Original == b.Original && t.servers[a.Server].Name == t.servers[b.Server].Name
+	return a.Original == b.Original && cmp.Or(a.Key, a.Original) == cmp.Or(b.Key, b.Original) && t.servers[a.Server].Name == t.servers[b.Server].Name
 }
 
 // foreignHeads returns, for each server, the beginnings that its names must not

@@ -41,7 +41,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 	for _, s := range file.Servers {
 		cfg.Servers = append(cfg.Servers, aggregator.Server{
 			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools, Questions: s.Questions,
-			Pin: s.Pin,
+			Pin: s.Pin, Overrides: s.Overrides, Validate: s.Validate,
 		})
 	}
 	switch {

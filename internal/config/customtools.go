@@ -90,6 +90,7 @@ func (m *maker) customServer(e *expander, tools []customtools.Tool) {
 		id = id.texts("tool", string(tools[i].Definition()))
 	}
 	s.Identity = id
+	s.Validate = true // by the same words as for other servers, and before anybody is asked to approve
 	for alias, name := range m.file.Aliases {
 		if name == s.Name {
 			s.Aliases = append(s.Aliases, alias)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/overrides"
 	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -46,7 +47,9 @@ type Server struct {
 	Aliases     []string      // sorted
 	Tools       policy.Filter // over original names of tools
 	Questions   aggregator.Questions
-	Pin         pins.Mode // what becomes of definitions that have changed
+	Overrides   map[string]*overrides.Override // by original names of tools
+	Validate    bool                           // check arguments against the tools' own schemas
+	Pin         pins.Mode                      // what becomes of definitions that have changed
 	Description string
 	Tags        []string
 	Pos         policy.Position
@@ -104,11 +107,14 @@ type server struct {
 	Elicitation *permission         `yaml:"elicitation"` // allow (default) or deny
 	Roots       *permission         `yaml:"roots"`       // allow (default) or deny
 
+	Overrides mapping[override] `yaml:"overrides"` // by the original names of tools
+	Validate  *bool             `yaml:"validate"`  // check arguments; default false
+
 	TrustAnnotations *bool `yaml:"trust_annotations"` // a granting condition may look at its tools' annotations
 
 	problems []error // known beforehand: it is Broken
 
-	_ struct{} `later:"auth idle_stop max_concurrent rate_limit overrides validate"`
+	_ struct{} `later:"auth idle_stop max_concurrent rate_limit"`
 }
 
 // A filter selects tools by globs over their original names.

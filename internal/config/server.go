@@ -45,6 +45,7 @@ func makeServer(e *expander, source entry[server]) Server {
 		m.made.Tools = noTools // what it is to be is not known
 	} else {
 		m.tools()
+		m.overrides()
 		m.lifetimes()
 		m.reach()
 	}
