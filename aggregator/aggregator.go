@@ -71,6 +71,12 @@ type Server struct {
 	// AsSent shows hosts what the server wrote to be shown as it stands: without
 	// hygiene.
 	AsSent bool
+
+	// Redact names the detectors of secrets that are taken out of what the server
+	// sends to be read (package redact); nil for none.
+	Redact []string
+
+	Limits Limits
 }
 
 // upstream is the configuration of the upstream that the server is.
@@ -309,6 +315,7 @@ func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc
 	if from.announced(m.Method) {
 		return
 	}
+	m = from.redacted(m)
 	switch string(m.Method) {
 	case "notifications/message":
 		a.logged(b, from, m, work)

@@ -186,8 +186,8 @@ func resumes(params []jsonrpc.Member) bool {
 	return false
 }
 
-// do gives the work to the server, once that logs what the host wants.
-func (c *call) do(b *jsonrpc.Batch) {
+// start gives the work to the server, once that logs what the host wants.
+func (c *call) start(b *jsonrpc.Batch) {
 	if c.level != noLevel && c.kept != nil && c.server.logFor(c.level, func() { c.server.up.Do(nil, &c.first) }) {
 		return
 	}
@@ -197,6 +197,7 @@ func (c *call) do(b *jsonrpc.Batch) {
 // answer writes the outcome of a call for the host. It is out of the table.
 func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {
 	c.log(a)
+	a = c.screened(a)
 	switch {
 	case a.Err != nil:
 		c.fail(b, a.Err)

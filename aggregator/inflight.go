@@ -144,6 +144,7 @@ func (c *call) giveUp(reason []byte) {
 	if work != nil {
 		server.up.Cancel(work, reason)
 	}
+	c.leavePlace()
 	server.free()
 }
 
@@ -154,6 +155,9 @@ func (c *call) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	ours := c.progressToken()
 	if ours == nil || theirs == nil {
 		return
+	}
+	if clean := c.server.redacted(m); clean != m {
+		m, theirs = clean, jsonrpc.Find(clean.Fields, upstream.MetaProgress)
 	}
 	before, after := jsonrpc.Cut(m.Raw, theirs)
 	c.s.write(b, before, ours, after)
@@ -173,6 +177,7 @@ func (c *call) progressToken() []byte {
 
 // Done implements upstream.Sink.
 func (c *call) Done(b *jsonrpc.Batch, a upstream.Answer) {
+	c.leavePlace()
 	if c.kept != nil && (c.goesOn(b, a) || c.putBy(a)) {
 		return
 	}

@@ -170,6 +170,7 @@ func (c *call) park(b *jsonrpc.Batch) {
 		return
 	}
 	delete(s.calls, c.key)
+	c.leavePlace()
 	full := len(s.parked) >= maxParked
 	patience, sent := answerTime, true
 	if c.errand != nil {

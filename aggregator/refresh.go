@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/redact"
 	"github.com/weir-mcp/weir/upstream"
 )
 
@@ -23,6 +24,9 @@ type server struct {
 	freed  chan struct{} // once it has left, holds a token when a call of it has ended
 
 	samplings allowance // for what it asks the host's model
+	work      allowance // for what hosts ask it
+	places    places    // for what it works on at once
+	redactor  *redact.Redactor
 
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
@@ -55,6 +59,7 @@ func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call), pinning: newPinning(),
 		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
+	s.redactor = newRedactor(cfg.Redact)
 	s.ctx, s.cancel = context.WithCancel(a.ctx)
 	return s
 }

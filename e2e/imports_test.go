@@ -33,7 +33,10 @@ var order = []place{
 	},
 	{
 		"internal/config",
-		[]string{"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/overrides", "aggregator/pins", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc"},
+		[]string{
+			"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/overrides", "aggregator/pins",
+			"aggregator/redact", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc",
+		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/spell", nil, "words are words"},

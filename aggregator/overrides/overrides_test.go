@@ -24,7 +24,9 @@ func TestDefinition(t *testing.T) {
 		{"description", Override{Description: text("New.")}, `{"name":"s", "description" : "Old", "description":"older"}`, `{"name":"s", "description" : "New.", "description":"New."}`},
 		{"description and title that were not there", Override{Description: text("D"), Title: text("T")}, `{"name":"s" }`, `{"name":"s","title":"T","description":"D" }`},
 		{
-			"arguments", Override{Fixed: []Argument{{"org", []byte(`"acme"`)}}, Default: []Argument{{"limit", []byte(`20`)}, {"q", []byte(`"*"`)}}, Hide: []string{"debug"}}, tool,
+			"arguments",
+			Override{Fixed: []Argument{{"org", []byte(`"acme"`)}}, Default: []Argument{{"limit", []byte(`20`)}, {"q", []byte(`"*"`)}}, Hide: []string{"debug"}},
+			tool,
 			`{ "description" : "Old\u0020one", "x":1.50,"name":"s","inputSchema":{"type":"object", "properties": {"limit":{"type":"integer","default":20} ,"q":{"type":"string","default":"*"}},"required":[],"$comment":"<&>"},"y":[1,2] }`,
 		},
 		{"last property", Override{Hide: []string{"q"}}, `{"inputSchema":{"properties":{"a":{} , "q":{} }},"name":"s"}`, `{"inputSchema":{"properties":{"a":{} }},"name":"s"}`},

@@ -81,7 +81,8 @@ type serverLine struct {
 	Version   string `json:"version,omitempty"` // as the server calls itself
 	Tools     int    `json:"tools"`
 	Prompts   int    `json:"prompts"`
-	Resources int    `json:"resources"` // and templates
+	Resources int    `json:"resources"`         // and templates
+	Cleaned   int    `json:"cleaned,omitempty"` // of these and the instructions: hosts are not shown all that is in them
 	ListAge   string `json:"listAge,omitempty"`
 	Error     string `json:"error,omitempty"`
 }
@@ -89,7 +90,7 @@ type serverLine struct {
 func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 	line := serverLine{
 		Name: s.Name, State: string(s.State), Transport: s.Transport,
-		Tools: s.Tools, Prompts: s.Prompts, Resources: s.Resources,
+		Tools: s.Tools, Prompts: s.Prompts, Resources: s.Resources, Cleaned: s.Cleaned,
 	}
 	if s.State == upstream.Ready {
 		line.Transport = s.Facts.Transport // http may have turned to sse
@@ -182,6 +183,10 @@ func (a *app) printServers(lines []serverLine) error {
 	for _, line := range lines {
 		if line.Error != "" {
 			fmt.Fprintln(a.Stdout, p.red(line.Name+":"), line.Error)
+		}
+		if line.Cleaned > 0 {
+			fmt.Fprintf(a.Stdout, "%s hidden characters or unsafe icons in %s, which hosts are not shown\n",
+				p.yellow(line.Name+":"), plural(line.Cleaned, "definition", "definitions"))
 		}
 	}
 	return nil

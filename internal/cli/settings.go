@@ -42,6 +42,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 		cfg.Servers = append(cfg.Servers, aggregator.Server{
 			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools, Questions: s.Questions,
 			Pin: s.Pin, Overrides: s.Overrides, Validate: s.Validate,
+			AsSent: s.AsSent, Redact: s.Redact, Limits: s.Limits,
 		})
 	}
 	switch {
@@ -155,17 +156,15 @@ func guardian(log zerolog.Logger) []string {
 
 // logger writes to stderr: for people on a terminal, as JSON elsewhere.
 func (a *app) logger(level string) zerolog.Logger {
-	out := zerolog.Logger{}
+	out := a.Stderr
 	if isTerminal(a.Stderr) {
-		out = zerolog.New(zerolog.ConsoleWriter{Out: a.Stderr, NoColor: !a.errorPaint().on, TimeFormat: "15:04:05"})
-	} else {
-		out = zerolog.New(a.Stderr)
+		out = zerolog.ConsoleWriter{Out: a.Stderr, NoColor: !a.errorPaint().on, TimeFormat: "15:04:05"}
 	}
 	parsed, err := zerolog.ParseLevel(level)
 	if err != nil || level == "" {
 		parsed = zerolog.InfoLevel
 	}
-	return out.Level(parsed).With().Timestamp().Logger()
+	return zerolog.New(withoutSecrets(out)).Level(parsed).With().Timestamp().Logger()
 }
 
 // logProblems logs an error that may be many, one line each.

@@ -27,6 +27,8 @@ func TestBadFiles(t *testing.T) {
 		{"twice", "servers:\n  a: {command: x}\n  b: {command: x}\n  a: {command: y}\n", `mcp.yaml:4: servers: key "a" stands here twice (first on line 2)`},
 		{"merge key", "servers:\n  a: &a {command: x}\n  b: {<<: *a}\n", `mcp.yaml:3: servers.b: merge keys (<<) are not supported; write the keys out`},
 		{"key that is no text", "servers: {[a]: x}\n", `mcp.yaml:1: servers: a key must be text`},
+		{"detector", "servers: {a: {command: x, redact: [github, gihub]}}\n", `mcp.yaml:1: servers.a.redact: unknown detector "gihub" (did you mean "github"?) (known are all, secret_keys, private_key, jwt, bearer, basic_auth_url, github, gitlab, aws, google, slack, stripe, openai, anthropic, npm, pypi)`},
+		{"a rate that is none", "servers: {a: {command: x, rate_limit: 60}}\n", `mcp.yaml:1: servers.a.rate_limit: "60" is not a rate (want a number of times a second, minute or hour, such as 1/s, 10/m or 100/h)`},
 		{"wrong type: list", "servers: {a: {command: x, args: y}}\n", `mcp.yaml:1: servers.a.args: this is text, want a list`},
 		{"wrong type: text", "servers: {a: {command: [x]}}\n", `mcp.yaml:1: servers.a.command: this is a list, want text`},
 		{"wrong type: bool", "servers: {a: {command: x, enabled: 1}}\n", `mcp.yaml:1: servers.a.enabled: this is a number, want true or false`},

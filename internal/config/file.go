@@ -50,6 +50,9 @@ type Server struct {
 	Overrides   map[string]*overrides.Override // by original names of tools
 	Validate    bool                           // check arguments against the tools' own schemas
 	Pin         pins.Mode                      // what becomes of definitions that have changed
+	AsSent      bool                           // what it writes to be shown is shown as it stands
+	Redact      []string                       // the detectors of secrets in what it sends; nil for none
+	Limits      aggregator.Limits
 	Description string
 	Tags        []string
 	Pos         policy.Position
@@ -110,11 +113,19 @@ type server struct {
 	Overrides mapping[override] `yaml:"overrides"` // by the original names of tools
 	Validate  *bool             `yaml:"validate"`  // check arguments; default false
 
+	Sanitize      *bool     `yaml:"sanitize"` // default true
+	Redact        detectors `yaml:"redact"`   // all, or a list; default none
+	MaxResult     *size     `yaml:"max_result"`
+	RateLimit     *rate     `yaml:"rate_limit"`
+	MaxConcurrent *int      `yaml:"max_concurrent"`
+
+	MaxConcurrentPos policy.Position `pos:"max_concurrent"`
+
 	TrustAnnotations *bool `yaml:"trust_annotations"` // a granting condition may look at its tools' annotations
 
 	problems []error // known beforehand: it is Broken
 
-	_ struct{} `later:"auth idle_stop max_concurrent rate_limit"`
+	_ struct{} `later:"auth idle_stop"`
 }
 
 // A filter selects tools by globs over their original names.

@@ -66,6 +66,7 @@ func (m *serverMaker) describe() {
 	}
 	m.made.Tags = s.Tags
 	m.made.Questions = s.questions()
+	m.bounds()
 	m.made.Prefix = s.Prefix.or(m.source.key)
 	if s.Prefix != nil {
 		m.checkPrefix(*s.Prefix)
