@@ -36,6 +36,7 @@ var order = []place{
 		[]string{
 			"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/overrides", "aggregator/pins",
 			"aggregator/redact", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc",
+			"upstream/state",
 		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
