@@ -64,6 +64,10 @@ func TestLint(t *testing.T) {
 			`rule 1 asks where rule 2 (all of server "web") asks anyway`,
 		},
 		{
+			"asked about twice in the same words", `{default: read, rules: [{server: web, ask: true}, {server: web, ask: true}]}`,
+			`rule 2 asks where rule 1 (all of server "web") asks anyway`,
+		},
+		{
 			"no server", `{default: read, rules: [{server: file, level: read}, {server: "x*", level: read}, {server: "*", level: execute}]}`,
 			"rule 1 matches no server: \"file\" is none, and none is like it [database db files tools web weir]\n" +
 				"rule 2 matches no server: \"x*\" is none, and none is like it",
@@ -231,6 +235,7 @@ func TestGlobCovers(t *testing.T) {
 		{"*a", "a*", false},
 		{"delete_*", "delete_", true},
 		{"**", "*", true},
+		{"\ufffd", "[\ufffd]", false}, // the class matches a byte that is no UTF-8 too
 	} {
 		a, errA := ParseGlob(tt.glob)
 		b, errB := ParseGlob(tt.other)
