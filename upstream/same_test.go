@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // full is a configuration with something in every field.
@@ -15,7 +17,8 @@ func full() Config {
 		Command: "x", Args: []string{"-y"}, Env: map[string]string{"K": "v"}, InheritEnv: []string{"P"}, InheritAll: true,
 		Dir: "/d", URL: "http://u", Headers: map[string]string{"H": "v"}, Subprotocol: "mcp", Timeout: 1, ConnectTimeout: 2,
 		ListTimeout: 3, MessageLimit: 4, Eager: true, Protocol: LatestLegacy, Identity: []byte("id"), Withheld: []string{"roots"},
-		Resolve: func(context.Context, string) (string, error) { return "", nil },
+		CustomTools: []customtools.Tool{{Name: "t"}},
+		Resolve:     func(context.Context, string) (string, error) { return "", nil },
 	}
 }
 

@@ -22,11 +22,11 @@ type lookout struct {
 }
 
 // personFlags are the flags by which a command asks about somebody else. They
-// take names: what one may look up, one need not show.
+// take names: what one may look up one need not show.
 type personFlags struct{ policy.Principal }
 
 func (f *personFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.Key, "key", "", "ask for the holder of the key with this `NAME`")
+	cmd.Flags().StringVar(&f.Key, "key", "", "ask for the holder of the key with this `NAME` (or the key itself)")
 	cmd.Flags().StringVar(&f.Team, "team", "", "ask for the keys of the team with this `NAME`")
 	cmd.Flags().StringVar(&f.Org, "org", "", "ask for the teams of the org with this `NAME`")
 }

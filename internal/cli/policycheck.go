@@ -1,21 +1,17 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/internal/spell"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -126,7 +122,7 @@ type check struct {
 }
 
 func (a *app) checkTable(ctx context.Context, named policy.Principal, path string, show func([]check)) error {
-	rows, err := readExpectations(path)
+	rows, err := config.ReadExpectations(path)
 	if err != nil {
 		return err
 	}
@@ -150,52 +146,6 @@ func (a *app) checkTable(ctx context.Context, named policy.Principal, path strin
 		return &exitError{exitFailed, nil}
 	}
 	return nil
-}
-
-// maxExpectations is how large a table may be, in bytes.
-const maxExpectations = 4 << 20
-
-// readExpectations reads a table: a list in YAML, with all that is wrong with it.
-func readExpectations(path string) ([]policy.Expectation, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the expectations: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxExpectations+1))
-	if err == nil && len(data) > maxExpectations {
-		err = fmt.Errorf("%s: it is larger than %d bytes", path, maxExpectations)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the expectations: %w", err)
-	}
-	var nodes []yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: expectations are a list of rows: %s", path, strings.ReplaceAll(err.Error(), "\n", " "))
-	}
-	if len(nodes) == 0 {
-		return nil, fmt.Errorf("%s: there are no expectations in it", path)
-	}
-	rows := make([]policy.Expectation, len(nodes))
-	var errs []error
-	for i := range nodes {
-		if err := nodes[i].Decode(&rows[i]); err != nil {
-			errs = append(errs, inFile(path, err))
-		}
-		rows[i].Pos.File = path
-	}
-	return rows, errors.Join(errs...)
-}
-
-// inFile gives an error of a row its file, and the word that was meant.
-func inFile(path string, err error) error {
-	e, ok := errors.AsType[*policy.ConfigError](err)
-	if !ok {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	e.Pos.File = path
-	e.Nearest = spell.Nearest(e.Word, e.Known)
-	return e
 }
 
 // check holds one row against the policy of whom it names.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,7 +51,7 @@ func (f *File) Self() *Person {
 }
 
 // Find returns who has the key, the team or the org with this name, and the
-// profile. A zero who is a process that shows nothing.
+// profile. In place of its name a key may be given itself. A zero who is a process that shows nothing.
 func (p *People) Find(who policy.Principal) (*Person, error) {
 	claim := policy.Claim{}
 	found := &Person{}
@@ -65,7 +66,8 @@ func (p *People) Find(who policy.Principal) (*Person, error) {
 	case who.Key != "":
 		i := slices.IndexFunc(p.roster.Keys, func(k policy.Key) bool { return k.Name == who.Key })
 		if i < 0 {
-			return nil, nobody("key", who.Key, p.keys())
+			claim.Key = []byte(who.Key)
+			break
 		}
 		claim.Known = &p.roster.Keys[i]
 	case who.Team != "":
@@ -82,8 +84,21 @@ func (p *People) Find(who policy.Principal) (*Person, error) {
 		claim.Known = &policy.Key{Team: &policy.Team{Org: org}}
 	}
 	found.Principal, found.Policy, found.Denied = p.roster.Identify(claim)
+	if claim.Key != nil && found.Key == "" {
+		return nil, p.unknownKey(who.Key)
+	}
 	return found, nil
 }
+
+// unknownKey does not repeat what may be a key itself.
+func (p *People) unknownKey(name string) error {
+	if near := meant(name, slices.Sorted(maps.Keys(p.keys()))); near != "" {
+		return fmt.Errorf("there is no key %q%s", name, near)
+	}
+	return errUnknownKey
+}
+
+var errUnknownKey = errors.New("there is no key with this name, nor is this the text of one")
 
 // keys are the names of all keys.
 func (p *People) keys() map[string]bool {

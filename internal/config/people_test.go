@@ -42,6 +42,7 @@ func TestPeople(t *testing.T) {
 		{policy.Principal{}, policy.Deny, "", true},
 		{policy.Principal{Key: "laptop"}, policy.Read, "web", true},
 		{policy.Principal{Key: "phone"}, policy.Execute, "", true},
+		{policy.Principal{Key: "foo"}, policy.Read, "web", true}, // the text of laptop
 		{policy.Principal{Team: "web"}, policy.Read, "web", true},
 		{policy.Principal{Team: "idle"}, policy.Execute, "idle", true},
 		{policy.Principal{Org: "acme"}, policy.Execute, "", true},
@@ -63,6 +64,7 @@ func TestPeople(t *testing.T) {
 		want string
 	}{
 		{policy.Principal{Key: "labtop"}, `there is no key "labtop" (did you mean "laptop"?)`},
+		{policy.Principal{Key: "a secret of somebody's"}, "there is no key with this name, nor is this the text of one"},
 		{policy.Principal{Team: "wep"}, `there is no team "wep" (did you mean "web"?)`},
 		{policy.Principal{Org: "x"}, `there is no org "x"`},
 		{policy.Principal{Profile: "work"}, `there is no profile "work"`},
