@@ -47,8 +47,8 @@ func newFile(cfg Config) *file {
 	return f
 }
 
-// write appends lines at once, and returns how many of them are in the file,
-// whole.
+// write appends lines at once. It returns how many bytes of them are in the file
+// as whole lines.
 func (f *file) write(lines []byte) (whole int, err error) {
 	if err := f.ready(); err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func (f *file) write(lines []byte) (whole int, err error) {
 		f.torn = n > 0 && lines[n-1] != '\n'
 		f.close() // whatever is wrong with it, another try begins anew
 	}
-	return bytes.Count(lines[:n], []byte{'\n'}), err
+	return bytes.LastIndexByte(lines[:n], '\n') + 1, err
 }
 
 func (f *file) close() {

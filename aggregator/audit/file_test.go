@@ -27,7 +27,7 @@ func TestManyProcesses(t *testing.T) {
 	var running sync.WaitGroup
 	for p := range processes {
 		running.Go(func() {
-			size := 256 << 10 // of some 330 bytes per line: about 30 rotations
+			size := 256 << 10 // of some 330 bytes per line: up to 30 rotations
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "append", path, fmt.Sprint(p), fmt.Sprint(count), fmt.Sprint(size))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
@@ -46,14 +46,14 @@ func TestManyProcesses(t *testing.T) {
 		}
 		seen[e.Name] = true
 	}
-	if n := len(Files(path)); n < 10 {
-		t.Errorf("got %d files, want many", n)
+	if n := len(Files(path)); n < 3 {
+		t.Errorf("got %d files, want several", n)
 	}
 }
 
 func write(t testing.TB, f *file, lines string) {
 	t.Helper()
-	if n, err := f.write([]byte(lines)); err != nil || n != strings.Count(lines, "\n") {
+	if n, err := f.write([]byte(lines)); err != nil || n != strings.LastIndex(lines, "\n")+1 {
 		t.Errorf("got %d, %v", n, err)
 	}
 }

@@ -1,21 +1,19 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
 	"sync"
 	"time"
 )
 
 const (
-	// maxQueued is how many records may wait to be written, and
-	// maxQueuedArguments how many bytes of arguments.
-	maxQueued          = 8192
-	maxQueuedArguments = 8 << 20
+	// maxQueued is how many bytes of lines may wait to be written: some 8,000
+	// lines without arguments.
+	maxQueued = 2 << 20
 
 	// gatherTime lets records that come together be written together: waking
 	// somebody for each would cost a call more than all the rest of its record.
-	gatherTime = 5 * time.Millisecond
+	gatherTime = 20 * time.Millisecond
 
 	// patience is how long a call waits for room.
 	patience = time.Second
@@ -26,8 +24,8 @@ const (
 	// closeTime is how long Close waits for the disk.
 	closeTime = 300 * time.Millisecond
 
-	// chunk is about how many bytes go into one write.
-	chunk = 64 << 10
+	// chunk is how many bytes go into one write at most: no less than a line.
+	chunk = 128 << 10
 )
 
 // Config is where a Log writes, and what.
@@ -58,28 +56,36 @@ type Config struct {
 type Log struct {
 	cfg    Config
 	file   *file
-	lines  lineEncoder
-	text   []byte        // of a write, of the writer alone
 	wake   chan struct{} // there is something to write
 	hurry  chan struct{} // it is not to wait for more
 	ending chan struct{} // closed by Close
 	ended  chan struct{} // closed by the writer
 
-	mu        sync.Mutex
-	queue     []Record
-	spare     []Record      // room for the next queue
-	arguments int           // bytes of those in queue
-	space     chan struct{} // closed when there is room again
-	stuck     bool          // somebody has waited for room in vain: nobody does until there is some
-	lost      int           // records that were not taken, and not told of yet
-	closed    bool
+	mu     sync.Mutex
+	lines  lineEncoder
+	queue  batch
+	spare  batch         // room for the next queue
+	space  chan struct{} // closed when there is room again
+	stuck  bool          // somebody has waited for room in vain: nobody does until there is some
+	lost   int           // records that were not taken, and not told of yet
+	closed bool
 }
+
+// A batch is lines that wait to be written. They are encoded by those who write
+// records: that costs less than to keep the records, with all that they point
+// to, for somebody else.
+type batch struct {
+	text      []byte
+	arguments []span // of text: raw, with their secrets still
+}
+
+type span struct{ from, to int }
 
 // Open returns a Log and starts its writer, which nothing but [Log.Close] ends.
 // The file is not touched before there is something to write.
 func Open(cfg Config) *Log {
 	l := &Log{
-		cfg: cfg, file: newFile(cfg), lines: lineEncoder{redact: cfg.Redact},
+		cfg: cfg, file: newFile(cfg), lines: lineEncoder{arguments: cfg.Redact != nil},
 		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		ending: make(chan struct{}), ended: make(chan struct{}), space: make(chan struct{}),
 	}
@@ -91,25 +97,23 @@ func Open(cfg Config) *Log {
 // not have them.
 func (l *Log) TakesArguments() bool { return l != nil && l.cfg.Redact != nil }
 
-// Write takes a record over, and hands it to the writer. It does not wait for
-// the disk: only where thousands of records wait for that already it waits for
-// room, one second at most and once, and then counts what finds none as lost.
-// After Close nothing is taken.
-func (l *Log) Write(r Record) {
+// Write has a record written. It does not wait for the disk: only where
+// thousands of records wait for that already it waits for room, one second at
+// most and once, and then counts what finds none as lost. After Close nothing is
+// taken. Texts in the record that are too long for a line are shortened.
+func (l *Log) Write(r *Record) {
 	if l == nil {
 		return
 	}
 	r.bounded()
-	l.keepArguments(&r)
 	l.mu.Lock()
-	if !l.hasRoom(&r) && !l.waitForRoom(&r) {
+	if !l.hasRoom() && !l.waitForRoom() {
 		l.lost++
 		l.mu.Unlock()
 		return
 	}
-	l.queue = append(l.queue, r)
-	l.arguments += len(r.Arguments)
-	first := len(l.queue) == 1
+	first := len(l.queue.text) == 0
+	l.lines.append(&l.queue, r)
 	l.mu.Unlock()
 	if first {
 		notify(l.wake)
@@ -145,33 +149,18 @@ func (l *Log) Close() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := l.lost + len(l.queue); n > 0 {
+	if n := l.lost; n > 0 {
 		return fmt.Errorf("audit log %q: %d records are lost", l.cfg.Path, n)
 	}
 	return nil
 }
 
-// keepArguments copies the arguments. Of what is too long to be written only the
-// length is of interest.
-func (l *Log) keepArguments(r *Record) {
-	switch {
-	case l.cfg.Redact == nil:
-		r.Arguments = nil
-	case len(r.Arguments) > maxArguments:
-		r.Arguments, r.tooLong = nil, len(r.Arguments)
-	default:
-		r.Arguments = bytes.Clone(r.Arguments)
-	}
-}
-
-// hasRoom reports whether the queue has room for a record. The caller holds mu.
-func (l *Log) hasRoom(r *Record) bool {
-	return !l.closed && len(l.queue) < maxQueued && l.arguments+len(r.Arguments) <= maxQueuedArguments
-}
+// hasRoom reports whether the queue takes another line. The caller holds mu.
+func (l *Log) hasRoom() bool { return !l.closed && len(l.queue.text) < maxQueued }
 
 // waitForRoom reports whether there is room in the end. The caller holds mu,
 // which is free while it waits.
-func (l *Log) waitForRoom(r *Record) bool {
+func (l *Log) waitForRoom() bool {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for !l.closed && !l.stuck {
@@ -186,7 +175,7 @@ func (l *Log) waitForRoom(r *Record) bool {
 			waited = false
 		}
 		l.mu.Lock()
-		if l.hasRoom(r) {
+		if l.hasRoom() {
 			return true
 		}
 		if !waited {

@@ -28,7 +28,7 @@ func appendRecords(args []string) int {
 	for i := range count {
 		r := full()
 		r.Name = args[1] + ":" + strconv.Itoa(i)
-		l.Write(r)
+		l.Write(&r)
 		if i%50 == 0 {
 			l.Flush() // many small writes meet more often than few large ones
 		}

@@ -64,9 +64,9 @@ type Record struct {
 	ResponseBytes int // of the answer as its author wrote it, 0 for none
 	Count         int // of a list: how many items it has
 
-	// Arguments are a raw object; nil for none. They are good during Write only.
+	// Arguments are a raw object; nil for none. They need to be good during Write
+	// only.
 	Arguments []byte
-	tooLong   int // how long they are, where that is too long to be kept
 }
 
 // Bounds of one line, so that it is written at once and read whole. A byte may
@@ -87,18 +87,53 @@ func (r *Record) bounded() {
 	}
 }
 
-// A lineEncoder appends records as lines. It remembers the second it has last
-// written, for most lines are of the same.
+// A lineEncoder appends records as lines. It remembers what it has last written:
+// most lines are of the same second, and many say the same as the one before but
+// for the time and the sizes.
 type lineEncoder struct {
-	redact func(dst, raw []byte) []byte
-	second int64
-	clock  []byte
-	room   []byte
+	arguments bool // they are written
+	second    int64
+	clock     []byte // of second
+	said      Record
+	words     []byte // of said
 }
 
 // append appends the line of a record.
-func (e *lineEncoder) append(dst []byte, r *Record) []byte {
-	dst = e.appendTime(append(dst, '{'), r.Time)
+func (e *lineEncoder) append(b *batch, r *Record) {
+	if e.words == nil || !r.saysLike(&e.said) {
+		e.said, e.words = *r, r.appendWords(e.words[:0])
+		e.said.Arguments = nil // they are not ours
+	}
+	dst := e.appendTime(append(b.text, '{'), r.Time)
+	dst = append(dst, e.words...)
+	if r.Kind == KindList && r.Outcome == OK {
+		dst = strconv.AppendInt(append(dst, `,"count":`...), int64(r.Count), 10)
+	}
+	dst = appendMilliseconds(append(dst, `,"duration_ms":`...), r.Duration)
+	dst = strconv.AppendInt(append(dst, `,"request_bytes":`...), int64(r.RequestBytes), 10)
+	dst = strconv.AppendInt(append(dst, `,"response_bytes":`...), int64(r.ResponseBytes), 10)
+	switch {
+	case r.Arguments == nil || !e.arguments:
+	case len(r.Arguments) > maxArguments:
+		dst = appendLength(dst, len(r.Arguments))
+	default:
+		b.arguments = append(b.arguments, span{len(dst), len(dst) + len(r.Arguments)})
+		dst = append(dst, r.Arguments...)
+	}
+	b.text = append(dst, "}\n"...)
+}
+
+// saysLike reports whether two records say the same in words.
+func (r *Record) saysLike(s *Record) bool {
+	return r.Name == s.Name && r.Server == s.Server && r.Kind == s.Kind && r.Method == s.Method &&
+		r.Outcome == s.Outcome && r.Failure == s.Failure && r.MaybeRan == s.MaybeRan &&
+		r.Verdict == s.Verdict && r.Rule == s.Rule && r.RuleFile == s.RuleFile && r.RuleLine == s.RuleLine &&
+		r.Principal == s.Principal && r.Host == s.Host
+}
+
+// appendWords appends what a record says in words as members, with a comma before
+// each.
+func (r *Record) appendWords(dst []byte) []byte {
 	dst = jsonrpc.AppendString(append(dst, `,"principal":`...), r.Principal)
 	dst = jsonrpc.AppendString(append(dst, `,"host":`...), r.Host)
 	dst = jsonrpc.AppendString(append(dst, `,"server":`...), r.Server)
@@ -114,14 +149,7 @@ func (e *lineEncoder) append(dst []byte, r *Record) []byte {
 	if r.MaybeRan {
 		dst = append(dst, `,"maybe_ran":true`...)
 	}
-	if r.Kind == KindList {
-		dst = strconv.AppendInt(append(dst, `,"count":`...), int64(r.Count), 10)
-	}
-	dst = appendMilliseconds(append(dst, `,"duration_ms":`...), r.Duration)
-	dst = strconv.AppendInt(append(dst, `,"request_bytes":`...), int64(r.RequestBytes), 10)
-	dst = strconv.AppendInt(append(dst, `,"response_bytes":`...), int64(r.ResponseBytes), 10)
-	dst = e.appendArguments(dst, r)
-	return append(dst, "}\n"...)
+	return dst
 }
 
 // appendLost appends the line that stands for n records.
@@ -146,49 +174,24 @@ func (e *lineEncoder) appendTime(dst []byte, t time.Time) []byte {
 
 // appendRule appends the rule and its place as one string.
 func (r *Record) appendRule(dst []byte) []byte {
-	dst = jsonrpc.AppendString(dst, r.Rule)
-	if r.RuleFile == "" {
-		return dst
+	text := r.Rule
+	if r.RuleFile != "" {
+		if text != "" {
+			text += ", "
+		}
+		if text += r.RuleFile; r.RuleLine > 0 {
+			text += ":" + strconv.Itoa(r.RuleLine)
+		}
 	}
-	dst = dst[:len(dst)-1]
-	if r.Rule != "" {
-		dst = append(dst, " ("...)
-	}
-	at := len(dst)
-	dst = jsonrpc.AppendString(dst, r.RuleFile)
-	dst = append(dst[:at], dst[at+1:len(dst)-1]...) // without its quotes
-	if r.RuleLine > 0 {
-		dst = strconv.AppendInt(append(dst, ':'), int64(r.RuleLine), 10)
-	}
-	if r.Rule != "" {
-		dst = append(dst, ')')
-	}
-	return append(dst, '"')
+	return jsonrpc.AppendString(dst, text)
 }
 
-// appendArguments appends the arguments without their secrets. Those that are
-// too long are told of by their length: half of them could not be read, and not
-// be searched for secrets either.
-func (e *lineEncoder) appendArguments(dst []byte, r *Record) []byte {
-	tooLong := r.tooLong
-	if r.Arguments != nil {
-		e.room = e.redact(e.room[:0], r.Arguments)
-		if len(e.room) > maxArguments {
-			tooLong = len(r.Arguments)
-		}
-	}
-	switch {
-	case tooLong > 0:
-		return strconv.AppendInt(append(dst, `,"arguments_bytes":`...), int64(tooLong), 10)
-	case r.Arguments == nil:
-		return dst
-	}
-	for i, c := range e.room {
-		if c == '\n' {
-			e.room[i] = ' ' // it is white space between members: in a string it would be escaped
-		}
-	}
-	return append(append(dst, `,"arguments":`...), e.room...)
+const argumentsHead = `,"arguments":`
+
+// appendLength appends what stands for arguments that are too long: half of them
+// could not be read, and not be searched for secrets either.
+func appendLength(dst []byte, n int) []byte {
+	return strconv.AppendInt(append(dst, `,"arguments_bytes":`...), int64(n), 10)
 }
 
 // appendMilliseconds appends a time in milliseconds, to the microsecond.

@@ -27,8 +27,11 @@ func TestLine(t *testing.T) {
 	}
 	head := `{"time":"2026-11-22T11:00:00.007Z","principal":"laptop","host":"claude-code 2.1","server":"files",`
 	middle := `"kind":"tool","method":"tools/call","name":"read <\u0000é\"","verdict":"execute",`
-	rule := `"rule":"rule 2 (C:\\weir\\mcp.yaml:12)",`
+	rule := `"rule":"rule 2, C:\\weir\\mcp.yaml:12",`
 	tail := `"duration_ms":1.042,"request_bytes":120,"response_bytes":3000`
+	// One encoder for all: what it remembers of one line must not get into another.
+	e := lineEncoder{arguments: true}
+	upper := func(dst, raw []byte) []byte { return append(dst, bytes.ReplaceAll(raw, []byte("b"), []byte("B"))...) }
 	for _, tt := range []struct {
 		name   string
 		record Record
@@ -60,11 +63,17 @@ func TestLine(t *testing.T) {
 			head + middle + rule + `"outcome":"ok",` + strings.Replace(tail, "1.042", "3", 1) + "}\n",
 		},
 	} {
-		e := lineEncoder{redact: func(dst, raw []byte) []byte { return append(dst, bytes.ReplaceAll(raw, []byte("b"), []byte("B"))...) }}
-		if got := string(e.append(nil, &tt.record)); got != tt.want {
+		if got := string(e.lineOf(&tt.record, upper)); got != tt.want {
 			t.Errorf("%s:\ngot  %swant %s", tt.name, got, tt.want)
 		}
 	}
+}
+
+// lineOf is the line of one record as it comes into the file.
+func (e *lineEncoder) lineOf(r *Record, redact func(dst, raw []byte) []byte) []byte {
+	var b batch
+	e.append(&b, r)
+	return b.redacted(nil, redact)
 }
 
 func TestClockGoesOn(t *testing.T) {
@@ -78,6 +87,8 @@ func TestClockGoesOn(t *testing.T) {
 	}
 }
 
+func unredacted(dst, raw []byte) []byte { return append(dst, raw...) }
+
 // TestLinesAreBounded: whatever stands in a record, its line is JSON that a
 // reader takes.
 func TestLinesAreBounded(t *testing.T) {
@@ -86,16 +97,16 @@ func TestLinesAreBounded(t *testing.T) {
 	r.Principal, r.Host, r.Server, r.Name, r.Rule, r.RuleFile, r.Failure = long, long, long, long, long, long, long
 	r.bounded()
 	r.Arguments = []byte(`{"a":"` + strings.Repeat("x", maxArguments-10) + `"}`)
-	e := lineEncoder{redact: func(dst, raw []byte) []byte { return append(dst, raw...) }}
-	line := e.append(nil, &r)
+	e := lineEncoder{arguments: true}
+	line := e.lineOf(&r, unredacted)
 	if len(line) > maxLine || !json.Valid(line) || !utf8.Valid(line) || !bytes.Contains(line, []byte(`"arguments":{`)) {
 		t.Errorf("got %d bytes, want %d at most: %.300q", len(line), maxLine, line)
 	}
 	if _, ok := parse(line); !ok {
 		t.Error("a reader does not take it")
 	}
-	e.redact = func(dst, raw []byte) []byte { return append(append(dst, raw...), "      more than was there"...) }
-	if line := e.append(nil, &r); !bytes.HasSuffix(line, []byte(`,"arguments_bytes":32766}`+"\n")) {
+	grown := func(dst, raw []byte) []byte { return append(append(dst, raw...), "      more than was there"...) }
+	if line := e.lineOf(&r, grown); !bytes.HasSuffix(line, []byte(`,"arguments_bytes":32766}`+"\n")) {
 		t.Errorf("got %.20q … %q", line, line[len(line)-60:])
 	}
 }

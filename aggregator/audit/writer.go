@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -11,11 +12,17 @@ import (
 func (l *Log) write() {
 	defer close(l.ended)
 	defer l.file.close()
+	var clean []byte
 	for open := true; open; {
 		open = l.gather()
-		batch := l.take()
-		l.put(batch)
-		l.giveBack(batch)
+		taken := l.take()
+		if text := taken.text; len(taken.arguments) == 0 {
+			l.put(text)
+		} else {
+			clean = taken.redacted(clean[:0], l.cfg.Redact)
+			l.put(clean)
+		}
+		l.giveBack(taken)
 	}
 }
 
@@ -39,43 +46,65 @@ func (l *Log) gather() bool {
 }
 
 // take takes what has come, and so makes room.
-func (l *Log) take() []Record {
+func (l *Log) take() batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch := l.queue
-	l.queue, l.spare, l.arguments = l.spare, nil, 0
+	taken := l.queue
+	l.queue, l.spare = l.spare, batch{}
 	close(l.space)
 	l.space = make(chan struct{})
 	l.stuck = false
-	return batch
+	return taken
 }
 
 // giveBack returns the room of a batch, unless that is much more than is needed.
-func (l *Log) giveBack(batch []Record) {
-	if cap(batch) > 1024 && len(batch) < cap(batch)/16 {
+func (l *Log) giveBack(b batch) {
+	const usual = 64 << 10
+	if cap(b.text) > usual && len(b.text) < cap(b.text)/16 {
 		return
 	}
-	clear(batch)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spare = batch[:0]
+	l.spare = batch{b.text[:0], b.arguments[:0]}
 }
 
-// put writes a batch, and tries until it can or there is no more time. Meanwhile
+// redacted appends the lines without the secrets in their arguments. Arguments
+// that grow too long by that are left out as those are that were too long before.
+func (b *batch) redacted(dst []byte, redact func(dst, raw []byte) []byte) []byte {
+	done := 0
+	for _, s := range b.arguments {
+		dst = append(dst, b.text[done:s.from]...)
+		done = s.to
+		head := len(dst)
+		dst = redact(append(dst, argumentsHead...), b.text[s.from:s.to])
+		if len(dst)-head > maxArguments+len(argumentsHead) {
+			dst = appendLength(dst[:head], s.to-s.from)
+			continue
+		}
+		for i := head; i < len(dst); i++ {
+			if dst[i] == '\n' {
+				dst[i] = ' ' // it is white space between members: in a string it would be escaped
+			}
+		}
+	}
+	return append(dst, b.text[done:]...)
+}
+
+// put writes lines, and tries until it can or there is no more time. Meanwhile
 // nobody waits for room.
-func (l *Log) put(batch []Record) {
+func (l *Log) put(text []byte) {
 	for tries := 0; ; tries++ {
-		rest, err := l.append(batch)
+		rest, err := l.append(text)
 		if err == nil {
 			return
 		}
-		if batch = rest; tries == 0 {
+		if text = rest; tries == 0 {
 			l.report(fmt.Errorf("audit log: %w (calls go on; what is not recorded is counted)", err))
 		}
 		l.mu.Lock()
 		l.stuck = true
 		if l.closed {
-			l.lost += len(batch)
+			l.lost += bytes.Count(text, newline)
 			l.mu.Unlock()
 			return
 		}
@@ -87,30 +116,30 @@ func (l *Log) put(batch []Record) {
 	}
 }
 
-// append appends a batch to the file, and before it how many records were lost.
+var newline = []byte{'\n'}
+
+// append appends lines to the file, and before them how many records were lost.
 // It returns what is left to write after an error.
-func (l *Log) append(batch []Record) (rest []Record, err error) {
-	lost := l.takeLost()
-	for lost > 0 || len(batch) > 0 {
-		l.text = l.text[:0]
-		if lost > 0 {
-			l.text = l.lines.appendLost(l.text, time.Now(), lost)
-		}
-		for i := 0; i < len(batch) && len(l.text) < chunk; i++ {
-			l.text = l.lines.append(l.text, &batch[i])
-		}
-		lines, err := l.file.write(l.text)
-		if lost > 0 && lines > 0 {
-			l.report(fmt.Errorf("audit log: %d records are lost", lost))
-			lost = 0
-			lines--
-		}
-		batch = batch[lines:]
-		if err != nil {
+func (l *Log) append(text []byte) (rest []byte, err error) {
+	if lost := l.takeLost(); lost > 0 {
+		var e lineEncoder
+		if _, err := l.file.write(e.appendLost(nil, time.Now(), lost)); err != nil {
 			l.mu.Lock()
 			l.lost += lost
 			l.mu.Unlock()
-			return batch, err
+			return text, err
+		}
+		l.report(fmt.Errorf("audit log: %d records are lost", lost))
+	}
+	for len(text) > 0 {
+		next := text
+		if len(next) > chunk {
+			next = next[:bytes.LastIndexByte(next[:chunk], '\n')+1]
+		}
+		whole, err := l.file.write(next)
+		text = text[whole:]
+		if err != nil {
+			return text, err
 		}
 	}
 	return nil, nil
