@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/weir-mcp/weir/aggregator/approval"
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/aggregator/overrides"
@@ -50,6 +51,7 @@ type Config struct {
 	// weir__servers. "" when there are servers.
 	Notice string
 
+	Audit   *audit.Log // who asked for what, and what became of it; nil for nowhere
 	Process upstream.ProcessOptions
 	Dialers map[string]upstream.Dialer // of further transports; nil for none
 	Log     zerolog.Logger

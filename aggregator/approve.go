@@ -41,9 +41,11 @@ func (s *session) forwardApproved(r *request, op *operation, subject string, t t
 		s.send(r, op, t, op.digestOf(r.params))
 		return
 	}
+	s.tell(&r.told, &t)
 	asked, refused := s.subjectOf(op, t, r.modern)
 	switch {
 	case refused != nil:
+		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
 	case s.approvals.Remembers(asked):
 		s.send(r, op, t, op.digestOf(r.params))
@@ -142,6 +144,9 @@ func (s *session) whenApproved(r *request, op *operation, e *errand) {
 // seekApprovalOf forwards what the policy wants a person to approve and what had
 // to wait before.
 func (c *call) seekApprovalOf(ctx context.Context, subject string, t target, params []jsonrpc.Member) {
+	c.s.mu.Lock()
+	c.s.tell(&c.told, &t)
+	c.s.mu.Unlock()
 	asked, refused := c.s.subjectOf(c.op, t, c.modern)
 	if refused != nil {
 		c.refuse(nil, refused)
@@ -264,6 +269,7 @@ func (c *call) decided(ctx context.Context, e *errand, answer []byte) {
 // refuse ends the request with a refusal, unless it has ended.
 func (c *call) refuse(b *jsonrpc.Batch, r *refusal) {
 	if c.end() {
+		c.recordRefusal(r)
 		c.s.refuseWith(b, c.id, r)
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/transport"
 )
@@ -60,10 +62,13 @@ type benchHost struct {
 	out *bufio.Reader
 }
 
-func newBenchHost(b *testing.B, e echoing) *benchHost {
+func newBenchHost(b *testing.B, e echoing, change ...func(*Config)) *benchHost {
 	b.Helper()
 	cfg := config(b, nil, "up")
 	cfg.Dialers["memory"] = e.dial
+	for _, f := range change {
+		f(&cfg)
+	}
 	a := New(cfg)
 	inRead, inWrite, err := os.Pipe()
 	if err != nil {
@@ -135,8 +140,21 @@ func BenchmarkCall(b *testing.B) {
 
 // BenchmarkCalls has 256 calls in flight.
 func BenchmarkCalls(b *testing.B) {
+	for _, audited := range []bool{false, true} {
+		b.Run(fmt.Sprintf("audit=%v", audited), func(b *testing.B) { benchmarkCalls(b, audited) })
+	}
+}
+
+func benchmarkCalls(b *testing.B, audited bool) {
 	const inFlight = 256
-	h := newBenchHost(b, benchServer())
+	h := newBenchHost(b, benchServer(), func(c *Config) {
+		if audited {
+			c.Audit = audit.Open(audit.Config{
+				Path: filepath.Join(b.TempDir(), "audit.jsonl"), Report: func(err error) { b.Error(err) },
+			})
+			b.Cleanup(func() { _ = c.Audit.Close() }) // what is wrong it has reported
+		}
+	})
 	var burst bytes.Buffer
 	for id := range inFlight {
 		burst.WriteString(legacy.call(fmt.Sprint(id), "up__echo", `{"text":"hello"}`) + "\n")

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 
 	"github.com/weir-mcp/weir/policy"
@@ -14,7 +15,8 @@ import (
 // A client is a host by its own word. It is immutable.
 type client struct {
 	policy.Client
-	raw []byte // its clientInfo; nil for none, or for a long one
+	raw   []byte // its clientInfo; nil for none, or for a long one
+	label string // name and version
 }
 
 // noteClient takes a raw clientInfo for the host's: of initialize, or of a modern
@@ -31,6 +33,7 @@ func (s *session) noteClient(raw []byte) {
 	c.Name, _ = jsonrpc.String(memberOf(raw, "name")) // what is no text is no name
 	c.Version, _ = jsonrpc.String(memberOf(raw, "version"))
 	c.Name, c.Version = clip(c.Name), clip(c.Version)
+	c.label = strings.TrimSpace(c.Name + " " + c.Version)
 	s.client.Store(c)
 }
 

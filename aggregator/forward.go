@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -57,9 +59,11 @@ func (s *session) forward(r *request, op *operation) {
 	}
 	subject, refused := op.subject(r.params)
 	if refused != nil {
+		s.recordTurnedDown(r)
 		s.refuseWith(&s.batch, r.id, refused)
 		return
 	}
+	r.told.name = subject
 	if op == toolCall && s.callOwnTool(r, subject) {
 		return
 	}
@@ -71,6 +75,7 @@ func (s *session) forward(r *request, op *operation) {
 	case refused != nil && refused.held != nil && refused.held.pinsMoved():
 		s.forwardLater(r, op, subject, refused.held.recheck)
 	case refused != nil:
+		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
 		s.forwardApproved(r, op, subject, t)
@@ -96,7 +101,10 @@ func (s *session) forwardLater(r *request, op *operation, subject string, look f
 		look()
 		t, refused := s.target(op, subject, params, c.modern)
 		if refused != nil {
-			c.refuse(nil, refused)
+			if c.end() {
+				s.recordRefused(c.told, op, query{subject: subject, params: params}, &t, refused)
+				s.refuseWith(nil, c.id, refused)
+			}
 			return
 		}
 		if t.verdict.Ask {
@@ -161,6 +169,7 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.server, c.name, c.kept, c.cancel, c.errand = t.server, t.name, k, nil, nil
+	c.s.tell(&c.told, &t)
 	c.first.Method, c.first.Params, c.first.Meta, c.first.Sink = c.op.method, params, meta, c
 	c.first.Name, c.first.Progress, c.first.Timeout = t.name, c.token != nil, c.op.timeout
 	if c.modern {
@@ -211,6 +220,7 @@ func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {
 // pass writes the upstream's message with the host's id, and with edits that lie
 // within payload, a member of it. All other bytes stay as they are.
 func (c *call) pass(b *jsonrpc.Batch, m *jsonrpc.Message, payload []byte, edits []jsonrpc.Edit) {
+	c.recordAnswer(m)
 	before, after := jsonrpc.Cut(m.Raw, m.ID)
 	if len(edits) == 0 {
 		c.s.write(b, before, c.id, after)
@@ -238,8 +248,8 @@ func pieces(raw []byte, edits []jsonrpc.Edit) [][]byte {
 
 // log tells of a call that has ended, where anybody wants to know.
 func (c *call) log(a upstream.Answer) {
-	if c.begun.IsZero() {
-		return
+	if c.s.a.log.GetLevel() > zerolog.DebugLevel {
+		return // what follows costs something
 	}
 	outcome := "ok"
 	switch {
@@ -249,5 +259,5 @@ func (c *call) log(a upstream.Answer) {
 		outcome = "error"
 	}
 	c.s.a.log.Debug().Err(a.Err).Str("upstream", c.server.Name).Str(c.op.kind, c.name).
-		Dur("took", time.Since(c.begun)).Str("outcome", outcome).Msg(c.op.method)
+		Dur("took", time.Since(c.told.begun)).Str("outcome", outcome).Msg(c.op.method)
 }

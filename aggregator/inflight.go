@@ -28,9 +28,8 @@ type call struct {
 	server *server // nil until it is bound
 	name   string  // what the server calls the tool or prompt, or the URI
 	modern bool
-	level  logLevel  // of log messages that a modern host wants
-	number uint64    // of the session's, by age
-	begun  time.Time // zero unless calls are logged
+	level  logLevel // of log messages that a modern host wants
+	number uint64   // of the session's, by age
 
 	// approved is what of the request a person had to approve; nil otherwise. It
 	// does not change once the call is bound.
@@ -43,9 +42,10 @@ type call struct {
 	// Guarded by the session's mu. A modern host that has answered questions
 	// asks again, for the same work: id, key and token are then those of its new
 	// request.
-	id      []byte             // the host's, raw
-	key     string             // of id, in the table
-	token   []byte             // the host's progress token, raw; nil without
+	id      []byte // the host's, raw
+	key     string // of id, in the table
+	token   []byte // the host's progress token, raw; nil without
+	told    account
 	work    *upstream.Call     // the server's; nil before there is any
 	cancel  context.CancelFunc // of what the call waits for; nil otherwise
 	lasts   bool               // it was answered with a task
@@ -83,8 +83,8 @@ func (s *session) inFlight(key []byte) bool {
 // nil means that there are too many: it is refused then.
 func (s *session) begin(r *request, op *operation) *call {
 	c := &call{s: s, op: op, modern: r.modern, level: r.level}
-	if s.a.log.GetLevel() <= zerolog.DebugLevel {
-		c.begun = time.Now()
+	if c.told = r.told; c.told.begun.IsZero() && s.a.log.GetLevel() <= zerolog.DebugLevel {
+		c.told.begun = time.Now()
 	}
 	s.mu.Lock()
 	full := len(s.calls) >= maxInFlight
@@ -95,6 +95,7 @@ func (s *session) begin(r *request, op *operation) *call {
 	}
 	s.mu.Unlock()
 	if full {
+		s.recordTurnedDown(r)
 		s.refuseWith(&s.batch, r.id, tooMany("requests are in flight"))
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -17,6 +18,7 @@ type listener struct {
 	in      shape
 	wants   kindSet
 	follows []followed
+	told    account
 
 	honoured []jsonrpc.Member // of what was asked for
 }
@@ -28,17 +30,19 @@ var listening = &operation{method: "subscriptions/listen", kind: "subscription"}
 func (s *session) listen(r *request) {
 	filter, err := jsonrpc.ParseObject(nil, jsonrpc.Find(r.params, "notifications"))
 	if err != nil {
+		s.recordTurnedDown(r)
 		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: subscriptions/listen needs the object notifications")
 		return
 	}
 	if jsonrpc.Find(filter, "taskIds") != nil && !s.declares(r).tasks {
+		s.recordTurnedDown(r)
 		s.refuseWith(&s.batch, r.id, &refusal{
 			code: codeMissingCapability, message: "taskIds need the extension " + tasksExtension,
 			data: []byte(`{"requiredCapabilities":{"extensions":{"` + tasksExtension + `":{}}}}`),
 		})
 		return
 	}
-	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id)), in: s.shape(r)}
+	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id)), in: s.shape(r), told: r.told}
 	for i := range changes {
 		if string(jsonrpc.Find(filter, changes[i].filter)) == "true" {
 			l.wants |= changes[i].kinds
@@ -63,12 +67,14 @@ func (s *session) listen(r *request) {
 func (s *session) openListener(b *jsonrpc.Batch, l *listener, waited *call) {
 	added, full := s.addListener(b, l, waited)
 	if full {
+		s.recordListener(l, audit.Refused)
 		s.refuseWith(b, l.id, tooMany("subscriptions are open"))
 	}
 	if !added {
 		s.a.unfollowAll(l.follows)
 		return
 	}
+	s.recordListener(l, audit.OK)
 	s.a.pushes.soon() // the host's list may be an older one
 }
 

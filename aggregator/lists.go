@@ -17,20 +17,22 @@ func listing(k catalog.Kind) method {
 	op := &operation{method: listMethods[k], kind: "list"}
 	return func(s *session, r *request) {
 		s.a.noticePins()
+		r.told.name = listNames[k]
 		if hasCursor(r.params) {
+			s.recordTurnedDown(r)
 			s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: unknown cursor")
 			return
 		}
 		in := s.shape(r)
 		if s.a.listsAreIn() {
-			s.replyList(&s.batch, r.id, k, in)
+			s.replyList(&s.batch, r.id, k, in, &r.told)
 			s.a.refreshOld(k)
 			return
 		}
 		s.whenListed(r, op, func(_ context.Context, c *call) {
 			s.out.WaitBelow(maxUnwritten)
 			if c.end() {
-				s.replyList(nil, c.id, k, in)
+				s.replyList(nil, c.id, k, in, &c.told)
 			}
 		})
 	}
@@ -45,15 +47,19 @@ func hasCursor(params []jsonrpc.Member) bool {
 
 var listMethods = [catalog.Kinds]string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"}
 
+// listNames are the lists in the audit log.
+var listNames = [catalog.Kinds]string{"tools", "prompts", "resources", "templates"}
+
 // shape is how the host of a request sees lists.
 func (s *session) shape(r *request) shape {
 	return shape{legacy: !r.modern, apps: s.declares(r).ui}
 }
 
-func (s *session) replyList(b *jsonrpc.Batch, id []byte, k catalog.Kind, in shape) {
+func (s *session) replyList(b *jsonrpc.Batch, id []byte, k catalog.Kind, in shape, told *account) {
 	v := s.view()
 	text := v.lists[k].in(in)
 	s.see(k, in, text)
+	s.recordList(told, listMethods[k], v.lists[k].count(in), len(text))
 	if in.legacy {
 		s.write(b, replyHead(id), []byte("{"), text, []byte("}}"))
 		return

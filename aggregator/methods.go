@@ -20,6 +20,7 @@ type request struct {
 	modern  bool
 	version string   // of a modern request
 	level   logLevel // likewise, of the log messages that it wants
+	told    account
 }
 
 // method is how a request is handled in one era; nil means that the method is
@@ -59,13 +60,14 @@ func both(m method) byEra { return byEra{legacy: m, modern: m} }
 
 // take checks a request, finds its era, and handles it.
 func (s *session) take(m *jsonrpc.Message) {
-	s.request = request{id: m.ID, method: m.Method, params: m.Fields, level: noLevel}
+	s.request = request{id: m.ID, method: m.Method, params: m.Fields, level: noLevel, told: s.openAccount(m)}
 	r := &s.request
 	refused := s.parse(r, m)
 	if refused == nil {
 		refused = s.route(r)
 	}
 	if refused != nil {
+		s.recordTurnedDown(r)
 		s.refuseWith(&s.batch, m.ID, refused)
 	}
 }

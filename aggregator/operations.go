@@ -72,10 +72,7 @@ func (s *session) findTool(q query) (target, *refusal) {
 	}
 	t := v.targetOf(route)
 	t.tool, t.arguments = route, jsonrpc.Find(q.params, "arguments")
-	if refused := v.admit(s, q, &t); refused != nil {
-		return target{}, refused
-	}
-	return t, nil
+	return t, v.admit(s, q, &t)
 }
 
 // targetOf is what is behind a route.
@@ -92,7 +89,7 @@ func (s *session) findPrompt(q query) (target, *refusal) {
 	t := v.targetOf(route)
 	t.arguments = jsonrpc.Find(q.params, "arguments")
 	if t.verdict = v.judge(route, t.arguments); t.verdict.Level < policy.Read {
-		return target{}, deniedPrompt(route, t.verdict)
+		return t, deniedPrompt(route, t.verdict)
 	}
 	if v.held.withholds(route) {
 		return target{}, changedPrompt(route, t.server, v.held[route.Server])

@@ -54,10 +54,14 @@ func (s *session) callOwnTool(r *request, name string) bool {
 	if !verdict.Callable() {
 		text := fmt.Sprintf("Tool %q may be seen but not called: %s.", name, verdict.Reason)
 		data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: policy.Own}, serversToolShort)
-		s.reply(&s.batch, r.id, s.a.toolError(text, data, r.modern))
+		result := s.a.toolError(text, data, r.modern)
+		s.recordOwn(r, serversToolShort, verdict, len(result))
+		s.reply(&s.batch, r.id, result)
 		return true
 	}
-	s.reply(&s.batch, r.id, s.a.textResult(s.a.describeServers(), r.modern))
+	result := s.a.textResult(s.a.describeServers(), r.modern)
+	s.recordOwn(r, serversToolShort, verdict, len(result))
+	s.reply(&s.batch, r.id, result)
 	return true
 }
 

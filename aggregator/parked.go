@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/approval"
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -54,6 +55,7 @@ type openQuestion struct {
 	method string
 	params []byte // raw, as the host gets them; nil for none
 	shown  bool   // the host has been asked
+	heard  *heard // nil for one that is weir's own
 }
 
 // hear takes a question of the server for the call.
@@ -63,16 +65,19 @@ func (c *call) hear(q *upstream.Question) {
 		q.Refuse(nil, codeMethodNotFound, "the client cannot be asked in this call")
 		return
 	}
+	heard := c.s.hearOf(c.server, method, len(q.Message.Raw))
 	refused := c.server.mayAsk(c.kept.declared, method, params, len(q.Message.Params))
 	if refused == nil && !safeURL(method, params) {
 		refused = &unasked{code: codeInvalidParams, message: unsafeURL}
 	}
 	if refused != nil {
+		heard.settled(audit.Refused, 0)
 		q.Refuse(nil, refused.code, refused.message)
 		return
 	}
 	c.s.a.rememberQuestion(q, func(*jsonrpc.Batch, []byte) { c.unhear(q) })
-	if !c.enlist(&openQuestion{q: q, method: method, params: c.server.inputRequest(method, q.Message)}) {
+	if !c.enlist(&openQuestion{q: q, method: method, params: c.server.inputRequest(method, q.Message), heard: heard}) {
+		heard.settled(audit.Refused, 0)
 		c.s.a.forgetQuestion(q)
 		q.Refuse(nil, codeInternal, "the client has stopped listening")
 	}
@@ -154,9 +159,16 @@ func (c *call) enlistConsent(questions []*openQuestion) bool {
 
 // unhear takes back a question that its server has withdrawn.
 func (c *call) unhear(q *upstream.Question) {
+	var heard *heard
 	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.waiting.open = slices.DeleteFunc(c.waiting.open, func(o *openQuestion) bool { return o.q == q })
+	c.waiting.open = slices.DeleteFunc(c.waiting.open, func(o *openQuestion) bool {
+		if o.q == q {
+			heard = o.heard
+		}
+		return o.q == q
+	})
+	c.s.mu.Unlock()
+	heard.settled(audit.Cancelled, 0)
 }
 
 // park asks the host what is open, as the answer to its request. The call waits
@@ -184,7 +196,7 @@ func (c *call) park(b *jsonrpc.Batch) {
 		w.expire = cancel
 		s.behind.Go(func() { c.awaitAnswers(ctx, h) })
 	}
-	id, h := c.id, w.handle
+	id, h, told := c.id, w.handle, c.told
 	questions := slices.Clone(w.open)
 	for _, o := range questions {
 		o.shown = true
@@ -198,7 +210,9 @@ func (c *call) park(b *jsonrpc.Batch) {
 		return
 	}
 	state := s.a.seal.state(h, time.Now().Add(patience), c.kept.digest)
-	s.write(b, replyHead(id), s.a.inputRequired(questions, state), []byte("}"))
+	result := s.a.inputRequired(questions, state)
+	c.recordAsked(&told, len(result))
+	s.write(b, replyHead(id), result, []byte("}"))
 }
 
 // inputRequired is the result that asks a modern host.
@@ -243,6 +257,7 @@ func (c *call) dropQuestions() {
 	}
 	c.s.mu.Unlock()
 	for _, o := range questions {
+		o.heard.settled(audit.Cancelled, 0)
 		switch {
 		case o.q == nil:
 		case o.method == "elicitation/create":
@@ -315,6 +330,7 @@ func (s *session) resume(r *request, op *operation) bool {
 		c = s.unpark(r, h, op, digest)
 	}
 	if c == nil {
+		s.recordTurnedDown(r)
 		s.refuseWith(&s.batch, r.id, lostState())
 		return true
 	}
@@ -334,6 +350,7 @@ func (s *session) unpark(r *request, h handle, op *operation, digest digest) *ca
 	delete(s.parked, h)
 	c.waiting.expire()
 	c.waiting.parked = false
+	c.told.begun, c.told.size = r.told.begun, r.told.size
 	c.attach(r)
 	return c
 }
@@ -353,6 +370,7 @@ func (c *call) take(b *jsonrpc.Batch, responses []byte) {
 	default:
 		for _, a := range answers {
 			c.s.a.forgetQuestion(a.q)
+			a.heard.settled(audit.OK, len(a.value))
 			a.q.Reply(b, bytes.Clone(a.value))
 		}
 		if rest > 0 {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -142,6 +143,7 @@ func relatedTask(params []jsonrpc.Member) string {
 // both to the byte but for ids, tokens and the name of who asks.
 func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 	method, params := string(q.Message.Method), q.Message.Fields
+	heard := s.hearOf(asker, method, len(q.Message.Raw))
 	refused := asker.mayAsk(s.declared.Load(), method, params, len(q.Message.Params))
 	if isTaskMethod(method) {
 		refused = s.hostTaskRefusal(asker, params)
@@ -150,15 +152,20 @@ func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 		refused = &unasked{code: codeInvalidParams, message: unsafeURL}
 	}
 	if refused != nil {
+		heard.settled(audit.Refused, 0)
 		q.Refuse(b, refused.code, refused.message)
 		return
 	}
 	a := &asked{
 		progress: func(m *jsonrpc.Message) { q.Progress(&s.batch, m) },
-		gone:     func() { q.Refuse(nil, codeInternal, errHostGone.Error()) },
+		gone: func() {
+			heard.settled(audit.Cancelled, 0)
+			q.Refuse(nil, codeInternal, errHostGone.Error())
+		},
 	}
 	a.answer = func(b *jsonrpc.Batch, m *jsonrpc.Message) {
 		s.a.forgetQuestion(q)
+		heard.answered(m)
 		if m.Kind == jsonrpc.Failure {
 			q.Fail(b, m.Error)
 			return
@@ -167,10 +174,15 @@ func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 		q.Reply(b, s.a.unsealed(asker, m.Result))
 	}
 	if err := s.newAsked(a); err != nil {
+		heard.settled(audit.Refused, 0)
 		q.Refuse(b, codeInternal, err.Error())
 		return
 	}
-	s.a.rememberQuestion(q, func(b *jsonrpc.Batch, reason []byte) { s.retract(b, a, reason) })
+	s.a.rememberQuestion(q, func(b *jsonrpc.Batch, reason []byte) {
+		if s.retract(b, a, reason) {
+			heard.settled(audit.Cancelled, 0)
+		}
+	})
 	s.sendAsked(b, a, q.Message.Method, s.a.relayed(asker, q.Message, a.id))
 }
 

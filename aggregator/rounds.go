@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -245,17 +246,30 @@ func (c *call) askHost(ctx context.Context, requests []inputRequest) ([]byte, er
 // beginAsking sends one question to the host, unless that has not declared that
 // it can answer it.
 func (c *call) beginAsking(r inputRequest) (wait func(context.Context) (hostAnswer, error), err error) {
+	heard := c.s.hearOf(c.server, r.method, len(r.raw))
 	if !safeURL(r.method, r.params) {
+		heard.settled(audit.Refused, 0)
 		return nil, errAsksWrongly
 	}
 	switch refused := c.server.mayAsk(c.kept.declared, r.method, r.params, len(r.raw)); {
 	case refused == nil:
 	case refused.cause != nil:
+		heard.settled(audit.Refused, 0)
 		return nil, refused.cause
 	default:
+		heard.settled(audit.Refused, 0)
 		return nil, fmt.Errorf("%w: %s", errUndeclared, refused.message)
 	}
-	return c.s.ask(r.method, func(id uint64) []byte { return c.server.legacyRequest(r, id) })
+	answered, err := c.s.ask(r.method, func(id uint64) []byte { return c.server.legacyRequest(r, id) })
+	if err != nil {
+		heard.settled(audit.Refused, 0)
+		return nil, err
+	}
+	return func(ctx context.Context) (hostAnswer, error) {
+		answer, err := answered(ctx)
+		heard.waited(answer, err)
+		return answer, err
+	}, nil
 }
 
 // stopAsking takes back the questions that are not waited for any more.

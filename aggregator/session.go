@@ -118,6 +118,7 @@ func (s *session) read(r *jsonrpc.Reader) error {
 		case s.ctx.Err() != nil:
 			return context.Cause(s.ctx)
 		case ok:
+			s.recordUnreadable(0)
 			s.refuse(&s.batch, tooLong.ID, codeInvalidRequest, "Invalid request: "+tooLong.Error())
 		case errors.Is(err, io.EOF):
 			s.batch.Flush()
@@ -160,6 +161,7 @@ func (s *session) splitBatch(line []byte) {
 		elements, _ = jsonrpc.ParseArray(nil, line) // it has just been scanned
 	}
 	if len(elements) == 0 || len(elements) > maxBatch {
+		s.recordUnreadable(len(line))
 		s.refuse(&s.batch, nil, codeInvalidRequest, "Invalid request: a batch like this is not accepted here, send one message a line")
 		return
 	}
@@ -176,6 +178,7 @@ func (s *session) splitBatch(line []byte) {
 // found.
 func (s *session) unusable(err error) {
 	s.a.log.Debug().Err(err).Msg("host wrote what is no message")
+	s.recordUnreadable(len(s.message.Raw))
 	if _, ok := errors.AsType[*jsonrpc.SyntaxError](err); ok {
 		s.refuse(&s.batch, jsonrpc.FindID(s.message.Raw), codeParse, "Parse error: "+err.Error())
 		return
@@ -254,6 +257,7 @@ func (s *session) cancelRequest(m *jsonrpc.Message) {
 	delete(s.calls, string(key))
 	s.mu.Unlock()
 	if c != nil {
+		c.recordCancelled()
 		c.giveUp(jsonrpc.Find(m.Fields, "reason"))
 	}
 }
@@ -276,8 +280,10 @@ func (s *session) giveUp() {
 	s.mu.Unlock()
 	s.a.unfollowAll(follows)
 	for _, c := range calls {
+		c.recordCancelled()
 		c.giveUp(nil)
 	}
+	s.a.cfg.Audit.Flush()
 	for _, a := range asking {
 		a.gone()
 	}

@@ -53,6 +53,7 @@ func (s *session) unsubscribe(r *request) {
 	if refused == nil {
 		t, _ := s.findResource(query{subject: uri, modern: r.modern}) // what is unknown, forward refuses
 		if !s.unfollow(followed{server: t.server, name: t.name}) {
+			s.recordUnsubscribed(r, &t)
 			s.reply(&s.batch, r.id, []byte("{}"))
 			return
 		}
@@ -196,13 +197,17 @@ func (s *session) followNamed(ctx context.Context, l *listener, filter []jsonrpc
 			if err != nil {
 				continue
 			}
-			if t, refused := by.find(s, query{subject: name, modern: true}); refused == nil && !t.verdict.Ask {
-				f := followed{t.server, t.name, by.task}
-				if found[f] == nil {
-					l.follows = append(l.follows, f)
-				}
-				found[f] = raw
+			q := query{subject: name, modern: true}
+			t, refused := by.find(s, q)
+			if refused != nil || t.verdict.Ask {
+				s.recordRefused(l.told, listeningTo(by.task), q, &t, refused)
+				continue
 			}
+			f := followed{t.server, t.name, by.task}
+			if found[f] == nil {
+				l.follows = append(l.follows, f)
+			}
+			found[f] = raw
 		}
 	}
 	l.follows = s.a.followAll(ctx, l.follows)

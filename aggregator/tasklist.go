@@ -21,13 +21,17 @@ var tasksListing = &operation{method: "tasks/list", kind: "task"}
 // that list theirs, on one page. A server that cannot be asked is left out.
 func (s *session) listTasks(r *request) {
 	if hasCursor(r.params) {
+		s.recordTurnedDown(r)
 		s.refuse(&s.batch, r.id, codeInvalidParams, "Invalid params: unknown cursor")
 		return
 	}
+	r.told.name = "tasks"
 	s.whenListed(r, tasksListing, func(ctx context.Context, c *call) {
 		tasks := s.allTasks(ctx)
 		if c.end() {
-			s.reply(nil, c.id, slices.Concat([]byte(`{"tasks":[`), bytes.Join(tasks, []byte(",")), []byte("]}")))
+			result := slices.Concat([]byte(`{"tasks":[`), bytes.Join(tasks, []byte(",")), []byte("]}"))
+			s.recordList(&c.told, tasksListing.method, len(tasks), len(result))
+			s.reply(nil, c.id, result)
 		}
 	})
 }

@@ -87,6 +87,7 @@ func replyHead(id []byte) []byte {
 // fail tells of a request that did not reach its end. A tool call gets a result
 // that a model can act on, others an error.
 func (c *call) fail(b *jsonrpc.Batch, err error) {
+	c.recordFailure(err)
 	text, data := c.failure(err)
 	if c.op == toolCall {
 		c.s.reply(b, c.id, c.s.a.toolError(text, data, c.modern))

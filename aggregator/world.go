@@ -22,6 +22,7 @@ type world struct {
 	principal policy.Principal
 	maxAge    time.Duration // of stored lists
 	patience  time.Duration // for the first list
+	who       string        // the principal in a word
 	notice    string        // why there are no servers; "" if there are
 }
 
@@ -32,7 +33,7 @@ func newWorld(cfg *Config, servers []*server) *world {
 		settings: make(map[string]*Server, len(servers)),
 		byName:   make(map[string]*server, len(servers)),
 		owners:   make(map[*upstream.Upstream]*server, len(servers)),
-		names:    cfg.Names, policy: cfg.Policy, principal: cfg.Principal, notice: cfg.Notice,
+		names:    cfg.Names, policy: cfg.Policy, principal: cfg.Principal, who: whoIs(cfg.Principal), notice: cfg.Notice,
 		maxAge: cmp.Or(cfg.MaxAge, DefaultMaxAge), patience: cmp.Or(cfg.Patience, DefaultPatience),
 	}
 	for i, s := range servers {
