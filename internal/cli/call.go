@@ -69,7 +69,14 @@ func (a *app) argumentWords(words []string) ([]string, error) {
 }
 
 func (a *app) call(ctx context.Context, name string, words []string, show func(*toolResult)) error {
-	g, err := a.open(ctx)
+	file, cfg, err := a.gatewayFile(ctx)
+	if err != nil {
+		return err
+	}
+	log := a.logger("")
+	cfg.Audit = a.openAudit(file.Audit, log)
+	defer closeAudit(cfg.Audit, log)
+	g, err := a.openWith(ctx, cfg)
 	if err != nil {
 		return err
 	}

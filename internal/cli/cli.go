@@ -127,6 +127,7 @@ prints this help on a terminal.`,
 		a.policyCommand(),
 		a.approveCommand(),
 		a.pinsCommand(),
+		a.logsCommand(),
 		a.versionCommand(),
 	)
 	return root

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/upstream"
 )
 
@@ -25,9 +26,15 @@ type gateway struct {
 // gatewayConfig is the configuration for a command that asks the servers
 // something. A person waits for what is slow, if told so: longer than a host.
 func (a *app) gatewayConfig(ctx context.Context) (aggregator.Config, error) {
+	_, cfg, err := a.gatewayFile(ctx)
+	return cfg, err
+}
+
+// gatewayFile is gatewayConfig with the file that it is made of.
+func (a *app) gatewayFile(ctx context.Context) (*config.File, aggregator.Config, error) {
 	file, err := a.load()
 	if err != nil {
-		return aggregator.Config{}, loadError(err)
+		return nil, aggregator.Config{}, loadError(err)
 	}
 	for _, warning := range file.Warnings {
 		fmt.Fprintln(a.Stderr, a.errorPaint().yellow("warning:"), warning)
@@ -36,7 +43,7 @@ func (a *app) gatewayConfig(ctx context.Context) (aggregator.Config, error) {
 	cfg := a.aggregatorConfig(file, log)
 	cfg.Store = openStore(ctx, log)
 	cfg.Patience = longest(cfg.Servers)
-	return cfg, nil
+	return file, cfg, nil
 }
 
 // longest is how long it can take until each server has listed its tools, or
@@ -88,6 +95,10 @@ func (a *app) open(ctx context.Context) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.openWith(ctx, cfg)
+}
+
+func (a *app) openWith(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
 	if cfg.Notice != "" {
 		fmt.Fprintln(a.Stderr, cfg.Notice)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/internal/config"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -33,7 +34,9 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	defer s.giveBack()
 	r := a.newReloader()
-	weir := aggregator.New(r.firstConfig(ctx))
+	cfg := r.firstConfig(ctx)
+	defer closeAudit(cfg.Audit, r.log)
+	weir := aggregator.New(cfg)
 	defer weir.Close()
 	r.weir = weir
 	defer r.watch(ctx)()
@@ -66,18 +69,19 @@ func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
 		log := a.logger("")
 		r.log = log
 		logProblems(log, err)
-		return r.begin(ctx, a.brokenConfig(err, log))
+		return r.begin(ctx, a.brokenConfig(err, log), config.Audit{})
 	}
 	log := a.logger(file.LogLevel)
 	r.log, r.source = log, file.Path
 	for _, warning := range file.Warnings {
 		log.Warn().Msg(warning)
 	}
-	return r.begin(ctx, a.aggregatorConfig(file, log))
+	return r.begin(ctx, a.aggregatorConfig(file, log), file.Audit)
 }
 
 // begin completes a configuration with what stays whatever is read later.
-func (r *reloader) begin(ctx context.Context, cfg aggregator.Config) aggregator.Config {
+func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, audited config.Audit) aggregator.Config {
+	cfg.Audit = r.app.openAudit(audited, r.log)
 	cfg.Store = openStore(ctx, r.log)
 	if cfg.Process.Weir == nil {
 		cfg.Process.Weir = r.app.laterChain()

@@ -85,20 +85,26 @@ func (t *table) print(w io.Writer, p paint, width int) {
 	widths := columnWidths(rows, width)
 	var b strings.Builder
 	for _, row := range rows {
-		for i, c := range row {
-			text := oneLine(c.text, widths[i])
-			pad := widths[i] - utf8.RuneCountInString(text)
-			if c.paint != nil {
-				text = c.paint(text)
-			}
-			b.WriteString(text)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", pad) + columnGap)
-			}
-		}
-		b.WriteByte('\n')
+		b.WriteString(rowText(row, widths))
 	}
 	_, _ = io.WriteString(w, b.String()) // nobody is left to tell
+}
+
+// rowText is a line of cells in columns of these widths.
+func rowText(row []cell, widths []int) string {
+	var b strings.Builder
+	for i, c := range row {
+		text := oneLine(c.text, widths[i])
+		pad := widths[i] - utf8.RuneCountInString(text)
+		if c.paint != nil {
+			text = c.paint(text)
+		}
+		b.WriteString(text)
+		if i < len(row)-1 {
+			b.WriteString(strings.Repeat(" ", pad) + columnGap)
+		}
+	}
+	return b.String() + "\n"
 }
 
 // columnWidths returns what each column needs, the last one cut to what is

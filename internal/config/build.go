@@ -141,6 +141,9 @@ func (m *maker) settings() {
 			m.fail(l.Message.pos, "limits.message: %d bytes are out of bounds (want 64KiB to 1GiB)", l.Message.bytes)
 		}
 	}
+	if a := m.doc.Audit; a != nil {
+		m.audit(a)
+	}
 	if l := m.doc.Log; l != nil && l.Level != nil {
 		m.file.LogLevel = l.Level.value
 		if !slices.Contains(logLevels, l.Level.value) {

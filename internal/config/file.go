@@ -35,6 +35,7 @@ type File struct {
 	CacheMaxAge  time.Duration
 	MessageLimit int    // bytes
 	LogLevel     string // trace, debug, info, warn or error
+	Audit        Audit
 
 	Warnings []string // what was passed over, one sentence each, with file and line
 }
@@ -73,11 +74,11 @@ type document struct {
 	Cache    *cache                 `yaml:"cache"`
 	Limits   *limits                `yaml:"limits"`
 	Log      *logging               `yaml:"log"`
+	Audit    *auditing              `yaml:"audit"`
 	Tools    mapping[customTool]    `yaml:"tools"` // of the user's own
 
 	more map[string]string // what references may name besides variables
 
-	_ struct{} `later:"audit"`
 }
 
 // A server is one entry of servers in weir's own shape.
