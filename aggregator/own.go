@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -59,10 +60,36 @@ func (s *session) callOwnTool(r *request, name string) bool {
 		s.reply(&s.batch, r.id, result)
 		return true
 	}
+	modern := r.modern
+	answer := func(b *jsonrpc.Batch, id []byte) {
+		s.reply(b, id, s.a.textResult(s.a.describeServers(), modern))
+	}
+	if verdict.Ask {
+		s.askForOwn(r, approval.Subject{
+			Name: serversToolShort, Arguments: jsonrpc.Find(r.params, "arguments"),
+			Definition: []byte(serversDefinition), Why: askedBy(verdict),
+		}, answer)
+		return true
+	}
 	result := s.a.textResult(s.a.describeServers(), r.modern)
 	s.recordOwn(r, serversToolShort, verdict, len(result))
 	s.reply(&s.batch, r.id, result)
 	return true
+}
+
+// askForOwn lets a tool of weir's own answer once that is approved.
+func (s *session) askForOwn(r *request, subject approval.Subject, answer func(b *jsonrpc.Batch, id []byte)) {
+	subject.Server, subject.Kind = policy.Own, policy.Tool
+	asked, refused := s.newApproval(toolCall, subject, r.modern)
+	if refused != nil {
+		s.refuseWith(&s.batch, r.id, refused)
+		return
+	}
+	s.whenApproved(r, toolCall, &errand{asked: asked, params: cloneMembers(r.params), run: func(b *jsonrpc.Batch, c *call) {
+		if c.end() {
+			answer(b, c.id)
+		}
+	}})
 }
 
 // textResult is a result of one text.

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -21,6 +22,13 @@ func TestCanonical(t *testing.T) {
 		{`{"a":2,"b":0,"a":1}`, `{"a":2,"a":1,"b":0}`}, // readers differ on which one counts
 		{`{"\u0061":2,"a":1}`, `{"\u0061":2,"a":1}`},
 	}
+	var mixed, as, bs string // too many to be sorted by insertion
+	for i := range 40 {
+		as += fmt.Sprintf(`"a":%d,`, i)
+		bs += fmt.Sprintf(`,"b":%d`, i)
+		mixed += fmt.Sprintf(`,"b":%d,"a":%d`, i, i)
+	}
+	tests = append(tests, struct{ raw, want string }{"{" + mixed[1:] + "}", "{" + as + bs[1:] + "}"})
 	for _, test := range tests {
 		got, err := Canonical(nil, []byte(test.raw))
 		if string(got) != test.want || err != nil {
