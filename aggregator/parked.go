@@ -405,6 +405,9 @@ func (c *call) takeAnswered(members []jsonrpc.Member) (answers []answeredQuestio
 			open = append(open, o)
 		}
 	}
+	if w.consent && len(open) > 0 {
+		return nil, outcome, true, len(w.open) // weir's own questions are answered together
+	}
 	w.open = open
 	return answers, outcome, w.consent, len(open)
 }

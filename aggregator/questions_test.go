@@ -429,6 +429,23 @@ func TestConsent(t *testing.T) {
 			t.Errorf("server was called %d times, want once", n)
 		}
 	})
+	bubble(t, "modern host answers for one page of two", func(t *testing.T) {
+		script := script
+		page := `{"mode":"url","elicitationId":"e2","url":"https://h/y","message":"Connect"}`
+		script.Rules = slices.Clone(script.Rules)
+		script.Rules[0].Do = []upstreamtest.Step{{Error: raw(strings.Replace(failed, page, page+","+page, 1))}}
+		server, h := one(t, script)
+		h.send(modern.capable()...)
+		_, state := inputRequired(t, h.send(modern.capableCall("1", "up__ask", "")))
+		requests, state := inputRequired(t, h.send(modern.capableCall("2", "up__ask", resumeWith(`{"q1":{"action":"decline"}}`, state))))
+		if !strings.Contains(requests, `"q1":`) || !strings.Contains(requests, `"q2":`) {
+			t.Errorf("got %s, want both pages again", requests)
+		}
+		got := h.send(modern.capableCall("3", "up__ask", resumeWith(`{"q1":{"action":"decline"},"q2":{"action":"accept"}}`, state)))
+		if len(got) != 1 || !strings.Contains(got[0], `"isError":true`) || len(server.Received("tools/call")) != 1 {
+			t.Errorf("got %q, want a failure", got)
+		}
+	})
 	bubble(t, "legacy host", func(t *testing.T) {
 		_, h := one(t, script)
 		h.send(legacy.capable()...)
