@@ -36,7 +36,7 @@ func TestInstructions(t *testing.T) {
 		{"alone and denied", []Server{instructing("denied", "", "One.")}, ""},
 		{"cut at a rune", []Server{instructing("a", "a", "x"+long)}, "# a (tools: a__*)\nx" + strings.Repeat("é", maxInstructions/2-2) + "…"},
 		{"hidden text", []Server{instructing("a", "", "a\x00b\x1b[31;1mc\u202ed\r\ne")}, "abcd\ne"},
-		{"visible text", []Server{instructing("a", "", "größe 👩‍👧 می‌خواهم \u00ad\u200e<b>&\ttab")}, "größe 👩‍👧 می‌خواهم \u00ad\u200e<b>&\ttab"},
+		{"visible text", []Server{instructing("a", "", "größe 👩\u200d👧 می\u200cخواهم \u00ad\u200e<b>&\ttab")}, "größe 👩\u200d👧 می\u200cخواهم \u00ad\u200e<b>&\ttab"},
 		{"hidden text as it was sent", []Server{asSent(instructing("a", "", "a\x00b"))}, "a\x00b"},
 		{"hidden text of one of two", []Server{instructing("a", "", "a\x00b"), asSent(instructing("b", "", "c\x00d"))}, "# a\nab\n\n# b\nc\x00d"},
 	} {

@@ -23,7 +23,7 @@ func TestEdits(t *testing.T) {
 		{"tags", `{"description":"a\udb40\udc41\uDB40\uDC7Fb` + "\U000e0041" + `"}`, `{"description":"ab"}`},
 		{"controls", `{"description":"a\u0000\b\f\r\u007f\u0085b` + "\u0085\x7f" + `"}`, `{"description":"ab"}`},
 		{"escape sequence", `{"description":"a\u001b[1;31mred\u001b[0mb"}`, `{"description":"aredb"}`},
-		{"emoji, Persian, Hebrew", `{"description":"👩‍👩‍👧 \ud83d\udc69\u200d می‌خواهم \u200e\u200f\u00ad"}`, `{"description":"👩‍👩‍👧 \ud83d\udc69\u200d می‌خواهم \u200e\u200f\u00ad"}`},
+		{"emoji, Persian, Hebrew", "{\"description\":\"👩\u200d👧 \\ud83d\\udc69\\u200d می\u200cخواهم \\u200e\\u200f\\u00ad\"}", ""},
 		{"prompt", `{"name":"p","arguments":[{"name":"a\u200b","description":"b\u200b","title":"c\u200b"},{"description":7}]}`, `{"name":"p","arguments":[{"name":"a\u200b","description":"b","title":"c"},{"description":7}]}`},
 		{
 			"schema", `{"inputSchema":{"type":"object","title":"\u200b","properties":{"description":{"description":"\u200b1","type":"string"},"default":{"title":"\u200b2"}},` +
