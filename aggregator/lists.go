@@ -52,7 +52,7 @@ var listNames = [catalog.Kinds]string{"tools", "prompts", "resources", "template
 
 // shape is how the host of a request sees lists.
 func (s *session) shape(r *request) shape {
-	return shape{legacy: !r.modern, apps: s.declares(r).ui}
+	return shape{legacy: !r.modern, apps: s.declares(r).ui, tasks: s.hasTasks(r.modern)}
 }
 
 func (s *session) replyList(b *jsonrpc.Batch, id []byte, k catalog.Kind, in shape, told *account) {

@@ -1,12 +1,10 @@
 package aggregator
 
 import (
-	"bytes"
 	"context"
 	"strconv"
 	"time"
 
-	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -17,10 +15,16 @@ import (
 // has no word for that: weir asks for the task then, and gives its result. Of a
 // modern server none can be asked for.
 func (c *call) pollsTask(t target, params []jsonrpc.Member) bool {
-	if t.tool == nil || t.server.speaks(true) || !c.modern && c.s.declared.Load().version == upstream.LatestLegacy || jsonrpc.Find(params, "task") != nil {
+	if t.tool == nil || t.server.speaks(true) || c.s.hasTasks(c.modern) || jsonrpc.Find(params, "task") != nil {
 		return false
 	}
-	return requiresTask(t.tool)
+	return t.tool.Polled()
+}
+
+// hasTasks reports whether the host has a word for tasks of the core. To others
+// a tool that needs one is shown as a tool that may have one.
+func (s *session) hasTasks(modern bool) bool {
+	return !modern && s.declared.Load().version == upstream.LatestLegacy
 }
 
 // taskRefusal refuses to make a task of a call of a modern server, which decides
@@ -30,12 +34,6 @@ func (t target) taskRefusal(params []jsonrpc.Member) *refusal {
 		return nil
 	}
 	return &refusal{code: codeMethodNotFound, message: "Tool " + clip(t.name) + " does not support tasks"}
-}
-
-func requiresTask(tool *catalog.Route) bool {
-	raw := tool.Item.Raw()
-	return bytes.Contains(raw, []byte(`"taskSupport"`)) &&
-		string(memberOf(memberOf(raw, "execution"), "taskSupport")) == `"required"`
 }
 
 // wantsTasks reports whether an error -32021 asks for the tasks extension.

@@ -17,6 +17,7 @@ type viewedList struct {
 
 	loose  bool // some have an output schema that legacy hosts may not bear
 	hidden bool // some are for apps only
+	polled bool // some need a task
 
 	written [shapes]atomic.Pointer[[]byte] // members of a list result
 }
@@ -25,14 +26,16 @@ type viewedList struct {
 type shape struct {
 	legacy bool // it speaks the legacy era
 	apps   bool // it shows apps (MCP Apps)
+	tasks  bool // it knows tasks of the core (2025-11-25)
 }
 
-const shapes = 4
+const shapes = 8
 
 func (l *viewedList) add(route *catalog.Route) {
 	l.routes = append(l.routes, route)
 	l.loose = l.loose || route.LooseOutput()
 	l.hidden = l.hidden || route.AppOnly()
+	l.polled = l.polled || route.Polled()
 }
 
 // adopt takes over what was written of an earlier view if that says the same,
@@ -49,13 +52,16 @@ func (l *viewedList) adopt(before *viewedList) bool {
 
 // in returns the list in a shape: a member of a result. It must not be changed.
 func (l *viewedList) in(s shape) []byte {
-	s = shape{legacy: s.legacy && l.loose, apps: s.apps || !l.hidden}
+	s = shape{legacy: s.legacy && l.loose, apps: s.apps || !l.hidden, tasks: s.tasks || !l.polled}
 	at := 0
 	if s.legacy {
 		at++
 	}
 	if s.apps {
 		at += 2
+	}
+	if s.tasks {
+		at += 4
 	}
 	if text := l.written[at].Load(); text != nil {
 		return *text
@@ -66,14 +72,11 @@ func (l *viewedList) in(s shape) []byte {
 }
 
 func (l *viewedList) write(s shape) []byte {
-	routes, one := l.routes, (*catalog.Route).AppendDefinition
+	routes := l.routes
 	if !s.apps {
 		routes = slices.DeleteFunc(slices.Clone(routes), (*catalog.Route).AppOnly)
 	}
-	if s.legacy {
-		one = (*catalog.Route).AppendLegacyDefinition
-	}
-	text := catalog.AppendList(nil, l.kind, routes, one)
+	text := catalog.AppendList(nil, l.kind, routes, catalog.Shape{Legacy: s.legacy, Polled: !s.tasks})
 	if l.own {
 		text = appendOwnTools(text, len(routes) == 0)
 	}

@@ -89,7 +89,7 @@ func BenchmarkMerge(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		var list []byte
 		for b.Loop() {
-			list = AppendList(list[:0], Tools, snapshot.Routes(Tools), (*Route).AppendDefinition)
+			list = AppendList(list[:0], Tools, snapshot.Routes(Tools), Shape{})
 		}
 		b.SetBytes(int64(len(list)))
 	})

@@ -22,14 +22,14 @@ func TestCleanedDefinition(t *testing.T) {
 	tools := s.Routes(Tools)
 	modern := `{"outputSchema":{"description":"o"},"title":"t", "name":"` + tools[0].Exposed + `" ,"description":"d","inputSchema":{"description":"i","default":"v\u200b"},"_meta":{"ui/resourceUri":"ui://b.app/x","a":"m\u200b"}}`
 	legacy := `{"title":"t", "name":"` + tools[0].Exposed + `" ,"description":"d","inputSchema":{"description":"i","default":"v\u200b"},"_meta":{"ui/resourceUri":"ui://b.app/x","a":"m\u200b"}}`
-	if got := string(tools[0].AppendDefinition(nil)); got != modern {
+	if got := string(tools[0].AppendDefinition(nil, Shape{})); got != modern {
 		t.Errorf("got %s, want %s", got, modern)
 	}
-	if got := string(tools[0].AppendLegacyDefinition(nil)); got != legacy {
+	if got := string(tools[0].AppendDefinition(nil, Shape{Legacy: true})); got != legacy {
 		t.Errorf("legacy: got %s, want %s", got, legacy)
 	}
 	raw := `{"outputSchema":{"description":"o\u200b"},"title":"t\u200b", "name":"` + tools[1].Exposed + `" ,"description":"d\u200b","inputSchema":{"description":"i\u200b","default":"v\u200b"},"_meta":{"ui/resourceUri":"ui://c.app/x","a":"m\u200b"}}`
-	if got := string(tools[1].AppendDefinition(nil)); got != raw {
+	if got := string(tools[1].AppendDefinition(nil, Shape{})); got != raw {
 		t.Errorf("as sent: got %s, want %s", got, raw)
 	}
 	for _, r := range tools {
@@ -46,7 +46,7 @@ func TestCleanedResource(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &Route{Kind: Resources, Exposed: i.Name(), Item: i}
-	if got, want := string(r.AppendDefinition(nil)), `{"name":"n","uri":"x:\u200b","icons":[]}`; got != want {
+	if got, want := string(r.AppendDefinition(nil, Shape{})), `{"name":"n","uri":"x:\u200b","icons":[]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -9,12 +9,23 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
+// A Shape is what definitions look like to hosts of a sort.
+type Shape struct {
+	// Legacy is for hosts of the legacy era: without an output schema that such a
+	// host may not bear (2025-11-25, tools: the root must be of type "object").
+	Legacy bool
+
+	// Polled is for hosts that know no tasks of the core: weir waits for the end of
+	// a task for them, so that one which the server requires is none to them.
+	Polled bool
+}
+
 // AppendDefinition appends the definition as hosts see it: the server's own, to
 // the byte, but for the name and, of a tool, the URI of its page, where those are
-// others, and for what hygiene takes out.
-func (r *Route) AppendDefinition(dst []byte) []byte {
-	if r.pages != nil || r.isCleaned() {
-		return jsonrpc.Splice(dst, r.shown().raw, r.edits()...)
+// others, for what hygiene takes out, and for the shape.
+func (r *Route) AppendDefinition(dst []byte, in Shape) []byte {
+	if r.pages != nil || r.isCleaned() || in.Legacy && r.LooseOutput() || in.Polled && r.polled {
+		return jsonrpc.Splice(dst, r.shown().raw, r.edits(in)...)
 	}
 	before, after := r.shown().aroundName()
 	dst = append(dst, before...)
@@ -31,11 +42,14 @@ func (r *Route) appendName(dst []byte) []byte {
 }
 
 // edits are all that is other in the definition, in its order.
-func (r *Route) edits() []jsonrpc.Edit {
+func (r *Route) edits(in Shape) []jsonrpc.Edit {
 	name := jsonrpc.Edit{At: r.shown().RawName(), With: r.appendName(nil)}
 	edits := append(slices.Clone(r.pages), name)
 	if r.isCleaned() {
 		edits = append(edits, hygiene.Edits(r.shown().raw)...)
+	}
+	if in != (Shape{}) {
+		edits = append(edits, r.shaped(in)...)
 	}
 	return outermost(r.shown().raw, edits)
 }
@@ -76,20 +90,27 @@ func (r *Route) AppOnly() bool { return r.shown().traits&appOnly != 0 }
 // era allows.
 func (r *Route) LooseOutput() bool { return r.shown().traits&looseOutput != 0 }
 
-// AppendLegacyDefinition is AppendDefinition for a host of the legacy era: it
-// leaves an output schema out that such a host may not bear (2025-11-25, tools:
-// the root must be of type "object").
-func (r *Route) AppendLegacyDefinition(dst []byte) []byte {
-	if !r.LooseOutput() {
-		return r.AppendDefinition(dst)
-	}
+// Polled reports whether the tool is another one to hosts without tasks.
+func (r *Route) Polled() bool { return r.polled }
+
+// shaped are the edits that a shape makes.
+func (r *Route) shaped(in Shape) (edits []jsonrpc.Edit) {
 	raw := r.shown().raw
 	members, err := jsonrpc.ParseObject(nil, raw)
 	if err != nil {
-		return r.AppendDefinition(dst) // it was parsed before
+		return nil // it was parsed before
 	}
-	cuts := without(raw, members, "outputSchema")
-	return jsonrpc.Splice(dst, raw, outermost(raw, append(r.edits(), cuts...))...)
+	if in.Legacy && r.LooseOutput() {
+		edits = without(raw, members, "outputSchema")
+	}
+	for i := range members {
+		if in.Polled && r.polled && string(members[i].Key) == "execution" {
+			if support := taskSupport(members[i].Value); string(support) == `"required"` {
+				edits = append(edits, jsonrpc.Edit{At: support, With: []byte(`"optional"`)})
+			}
+		}
+	}
+	return edits
 }
 
 // without returns the edits that take all members called key out of an object
@@ -118,8 +139,8 @@ func without(raw []byte, members []jsonrpc.Member, key string) (cuts []jsonrpc.E
 }
 
 // AppendList appends the member of a list result that holds the items of a kind,
-// each written by write.
-func AppendList(dst []byte, k Kind, routes []*Route, write func(r *Route, dst []byte) []byte) []byte {
+// in a shape.
+func AppendList(dst []byte, k Kind, routes []*Route, in Shape) []byte {
 	size := len(`"":[]`) + len(kinds[k].list)
 	for _, r := range routes {
 		size += len(r.shown().raw) + len(r.Exposed) + len(`"",`)
@@ -130,7 +151,7 @@ func AppendList(dst []byte, k Kind, routes []*Route, write func(r *Route, dst []
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = write(r, dst)
+		dst = r.AppendDefinition(dst, in)
 	}
 	return append(dst, ']')
 }
@@ -141,7 +162,7 @@ func Same(a, b []*Route) bool {
 	return slices.EqualFunc(a, b, func(a, b *Route) bool {
 		beforeA, afterA := a.shown().aroundName()
 		beforeB, afterB := b.shown().aroundName()
-		return a.Exposed == b.Exposed && a.asSent == b.asSent && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
+		return a.Exposed == b.Exposed && a.asSent == b.asSent && a.polled == b.polled && bytes.Equal(beforeA, beforeB) && bytes.Equal(afterA, afterB) &&
 			slices.EqualFunc(a.pages, b.pages, sameEdit)
 	})
 }

@@ -29,6 +29,8 @@ func TestTraits(t *testing.T) {
 		`{"name":"x","_meta":{"ui":{"resourceUri":"ui://x"}}}`:              hasPage,
 		`{"name":"x","_meta":{"ui/resourceUri":"ui://x"}}`:                  hasPage,
 		`{"name":"x","_meta":{"ui/resourceUri":7,"ui":{"resourceUri":{}}}}`: 0,
+		`{"name":"x","execution":{"taskSupport":"required"}}`:               needsTask,
+		`{"name":"x","execution":{"taskSupport":"optional"}}`:               0,
 		`{"name":"x","_meta":7}`:                                            0,
 	} {
 		if got := item(t, raw).traits; got != want {
@@ -49,14 +51,14 @@ func TestLegacyDefinition(t *testing.T) {
 		`{"name":"x","outputSchema":{"type":"object"}}`:                            `{"name":"s__x","outputSchema":{"type":"object"}}`,
 	} {
 		r := &Route{Exposed: "s__x", Item: item(t, raw)}
-		if diff := cmp.Diff(want, string(r.AppendLegacyDefinition(nil))); diff != "" {
+		if diff := cmp.Diff(want, string(r.AppendDefinition(nil, Shape{Legacy: true}))); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", raw, diff)
 		}
 	}
 	both := sharing(t, "b", "show=ui://app/x")
 	both.Lists.Tools.Items[0] = item(t, `{"outputSchema":[],"_meta":{"ui/resourceUri":"ui://app/x"},"name":"show"}`)
 	s := Merge(namespace.Rules{}, []Server{sharing(t, "a", "ui://app/x"), both})
-	got := string(s.Routes(Tools)[0].AppendLegacyDefinition(nil))
+	got := string(s.Routes(Tools)[0].AppendDefinition(nil, Shape{Legacy: true}))
 	if want := `{"_meta":{"ui/resourceUri":"ui://b.app/x"},"name":"b__show"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -69,7 +71,7 @@ func TestDefinitionOfItsOwnName(t *testing.T) {
 	if err != nil || i.Name() != "file:///a" {
 		t.Fatalf("got %q, %v, want the URI", i.Name(), err)
 	}
-	if got := string((&Route{Kind: Resources, Exposed: i.Name(), Item: i}).AppendDefinition(nil)); got != raw {
+	if got := string((&Route{Kind: Resources, Exposed: i.Name(), Item: i}).AppendDefinition(nil, Shape{})); got != raw {
 		t.Errorf("got %s, want %s", got, raw)
 	}
 }
@@ -85,7 +87,7 @@ func FuzzLegacyDefinition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got := (&Route{Exposed: i.Name(), Item: i, asSent: true}).AppendLegacyDefinition(nil)
+		got := (&Route{Exposed: i.Name(), Item: i, asSent: true}).AppendDefinition(nil, Shape{Legacy: true})
 		before, _ := jsonrpc.ParseObject(nil, []byte(raw))
 		after, err := jsonrpc.ParseObject(nil, got)
 		if err != nil {
@@ -101,4 +103,29 @@ func FuzzLegacyDefinition(f *testing.F) {
 			t.Errorf("%s became %s (-want +got):\n%s", raw, got, diff)
 		}
 	})
+}
+
+// A tool that needs a task is one that may have one, to a host for which weir
+// waits for its end.
+func TestPolledDefinition(t *testing.T) {
+	const needs = `{"name":"x", "execution" : {"a":1, "taskSupport":"required"},"outputSchema":[]}`
+	for _, tt := range []struct {
+		raw    string
+		modern bool
+		in     Shape
+		want   string
+	}{
+		{needs, false, Shape{Polled: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"optional"},"outputSchema":[]}`},
+		{needs, false, Shape{Polled: true, Legacy: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"optional"}}`},
+		{needs, false, Shape{}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"required"},"outputSchema":[]}`},
+		{needs, true, Shape{Polled: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"required"},"outputSchema":[]}`},
+		{`{"name":"x","execution":{"taskSupport":"forbidden"}}`, false, Shape{Polled: true}, `{"name":"s__x","execution":{"taskSupport":"forbidden"}}`},
+		{`{"name":"x","execution":7}`, false, Shape{Polled: true}, `{"name":"s__x","execution":7}`},
+	} {
+		lists := &Lists{Modern: tt.modern, Tools: List{Fetched: noon, Items: []Item{item(t, tt.raw)}}}
+		s := Merge(namespace.Rules{}, []Server{{Server: namespace.Server{Name: "s", Prefix: "s"}, Lists: lists}})
+		if got := string(s.Routes(Tools)[0].AppendDefinition(nil, tt.in)); got != tt.want {
+			t.Errorf("%s, %+v: got %s, want %s", tt.raw, tt.in, got, tt.want)
+		}
+	}
 }

@@ -16,7 +16,7 @@ import (
 // The file of a server is a first line, and then one section after another, the
 // most recently listed first:
 //
-//	weir lists 3 89abcdef                      format, CRC-32C of all that follows
+//	weir lists 4 89abcdef                      format, CRC-32C of all that follows
 //	{"modern":true,…,"size":4711}              a section: one line of JSON,
 //	{"name":"x","version":"1.0"}               and 4711 bytes of pieces, each with
 //	…                                          a newline behind it: JSON of the
@@ -27,7 +27,7 @@ import (
 // and its traits.
 const (
 	format      = "weir lists "
-	magic       = format + "3 "
+	magic       = format + "4 "
 	checksumLen = 8
 	firstLine   = len(magic) + checksumLen + 1
 )

@@ -97,7 +97,7 @@ func FuzzDecodeFile(f *testing.F) {
 				continue
 			}
 			s := Merge(namespace.Rules{}, []Server{{Server: namespace.Server{Name: "x", Prefix: "x"}, Lists: lists}})
-			AppendList(nil, Tools, s.Routes(Tools), (*Route).AppendDefinition)
+			AppendList(nil, Tools, s.Routes(Tools), Shape{})
 			s.Hints(Tools, noon)
 		}
 		if again, err := decodeFile(encodeFile(sections)); err != nil || len(again) != min(len(sections), maxVariants) {

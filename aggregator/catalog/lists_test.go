@@ -67,7 +67,7 @@ func FuzzParseItem(f *testing.F) {
 			return
 		}
 		// Names that hosts see are legal; quoting must hold with any.
-		definition := (&Route{Exposed: exposed, Item: before}).AppendDefinition(nil)
+		definition := (&Route{Exposed: exposed, Item: before}).AppendDefinition(nil, Shape{})
 		after, err := ParseItem(Tools, definition)
 		if err != nil {
 			t.Fatalf("%s became %s: %v", raw, definition, err)

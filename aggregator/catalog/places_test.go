@@ -161,7 +161,7 @@ func TestURIsOfOneServer(t *testing.T) {
 func TestPages(t *testing.T) {
 	one, two := sharing(t, "one", "show=ui://app/x", "ui://app/y"), sharing(t, "two", "show=ui://app/x", "open=ui://app/y", "far=https://x/")
 	s := Merge(namespace.Rules{}, []Server{one, two})
-	got := string(AppendList(nil, Tools, s.Routes(Tools), (*Route).AppendDefinition))
+	got := string(AppendList(nil, Tools, s.Routes(Tools), Shape{}))
 	want := `"tools":[` +
 		`{"_meta":{"ui":{"x":1,"resourceUri":"ui://app/x"},"ui/resourceUri":"ui://app/x"},"name":"one__show"},` +
 		`{"_meta":{"ui":{"x":1,"resourceUri":"ui://two.app/x"},"ui/resourceUri":"ui://two.app/x"},"name":"two__show"},` +

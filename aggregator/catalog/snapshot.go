@@ -56,6 +56,7 @@ type Route struct {
 
 	server  int            // its place among the servers
 	asSent  bool           // without hygiene
+	polled  bool           // for hosts without tasks, its task is waited for
 	amended *Item          // the definition as the override makes it; nil without one
 	pages   []jsonrpc.Edit // of the pages of a tool that stand under other URIs, in their order
 }
@@ -117,7 +118,7 @@ func (s *Snapshot) collect(k Kind) []Route {
 		}
 		for _, item := range from.Lists.Of(k).Items {
 			if k != Tools || from.Tools == nil || from.Tools(item.name) {
-				routes = append(routes, Route{Kind: k, Server: from.Name, Item: item, server: i, asSent: from.AsSent})
+				routes = append(routes, Route{Kind: k, Server: from.Name, Item: item, server: i, asSent: from.AsSent, polled: !from.Lists.Modern && item.traits&needsTask != 0})
 			}
 		}
 	}

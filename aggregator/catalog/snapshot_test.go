@@ -66,14 +66,14 @@ func TestMergeKeepsDefinitions(t *testing.T) {
 		name := string(jsonrpc.AppendString(nil, s.Routes(Tools)[i].Exposed))
 		want = append(want, definitions[i][:at]+name+definitions[i][at+len(quoted):])
 	}
-	got := string(AppendList([]byte("{"), Tools, s.Routes(Tools), (*Route).AppendDefinition))
+	got := string(AppendList([]byte("{"), Tools, s.Routes(Tools), Shape{}))
 	if diff := cmp.Diff(`{"tools":[`+strings.Join(want, ",")+"]", got); diff != "" {
 		t.Errorf("list differs (-want +got):\n%s", diff)
 	}
 	if got := s.Routes(Tools)[2].Item.Name(); got != "c d" {
 		t.Errorf("got original name %q, want %q", got, "c d")
 	}
-	if got := string(AppendList(nil, Tools, nil, (*Route).AppendDefinition)); got != `"tools":[]` {
+	if got := string(AppendList(nil, Tools, nil, Shape{})); got != `"tools":[]` {
 		t.Errorf("without tools: got %s, want an empty list", got)
 	}
 }

@@ -24,6 +24,9 @@ const (
 
 	// unclean: hygiene takes something out of what is shown of it.
 	unclean
+
+	// needsTask: it can only be called as a task of the core (2025-11-25, tasks).
+	needsTask
 )
 
 // The older of the two ways to name the page of a tool.
@@ -36,11 +39,25 @@ func traitsOf(tool []jsonrpc.Member) (t traits) {
 			if !describesObject(value) {
 				t |= looseOutput
 			}
+		case "execution":
+			if string(taskSupport(value)) == `"required"` {
+				t |= needsTask
+			}
 		case "_meta":
 			t |= traitsOfMeta(value)
 		}
 	}
 	return t
+}
+
+// taskSupport is that of the execution of a tool, raw; nil for none.
+func taskSupport(execution []byte) []byte {
+	var room [4]jsonrpc.Member
+	members, err := jsonrpc.ParseObject(room[:0], execution)
+	if err != nil {
+		return nil
+	}
+	return jsonrpc.Find(members, "taskSupport")
 }
 
 // describesObject reports whether a schema has the type "object" at its root.
