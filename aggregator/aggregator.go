@@ -270,14 +270,16 @@ type ServerStatus struct {
 // Status returns the status of every server, in the order of the
 // configuration.
 func (a *Aggregator) Status() []ServerStatus {
-	servers := a.world.Load().servers
-	out := make([]ServerStatus, len(servers))
-	for i, s := range servers {
+	w := a.world.Load()
+	out := make([]ServerStatus, len(w.servers))
+	for i, s := range w.servers {
 		out[i] = ServerStatus{Name: s.Name, Transport: s.Transport, Status: s.up.Status()}
 		lists, standing := s.listsAndStanding()
 		if lists != nil {
 			out[i].count(lists)
-			out[i].Cleaned = len(s.cleaned(lists))
+			if !w.exposed[i].AsSent {
+				out[i].Cleaned = len(unclean(lists))
+			}
 		}
 		out[i].Changed, out[i].Withheld = standing.count(lists), standing.withholdsAny()
 	}

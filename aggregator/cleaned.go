@@ -11,12 +11,9 @@ import (
 // maxToldCleaned is how many items that were cleaned the log names.
 const maxToldCleaned = 20
 
-// cleaned are the items of which hosts are not shown all that the server wrote
-// to be shown, by kind and name; nil for none, or if they are shown as they are.
-func (s *server) cleaned(l *catalog.Lists) (items []string) {
-	if s.AsSent {
-		return nil
-	}
+// unclean are the items in which there is something that hosts are not to be
+// shown, by kind and name.
+func unclean(l *catalog.Lists) (items []string) {
 	for k := range catalog.Kind(catalog.Kinds) {
 		for _, item := range l.Of(k).Items {
 			if item.Unclean() {
@@ -33,7 +30,10 @@ func (s *server) cleaned(l *catalog.Lists) (items []string) {
 // tellCleaned logs once that a server hides something, and again when it is in
 // other items. s.mu is not held.
 func (s *server) tellCleaned(l *catalog.Lists) {
-	items := s.cleaned(l)
+	if s.AsSent {
+		return
+	}
+	items := unclean(l)
 	s.mu.Lock()
 	known := slices.Equal(s.told, items)
 	s.told = items
