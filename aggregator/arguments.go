@@ -105,8 +105,8 @@ func (t *target) sent(params []jsonrpc.Member) []jsonrpc.Member {
 // does not fit the tool's own schema, where the user wants that checked.
 func (v *view) checkArguments(s *session, q query, t *target) *refusal {
 	problems := t.problems
-	if problems == nil && v.settings[t.tool.Server].Validate {
-		problems = s.a.unfit(t)
+	if v.settings[t.tool.Server].Validate {
+		problems = append(problems, s.a.unfit(t)...)
 	}
 	if problems == nil {
 		return nil

@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -45,6 +47,7 @@ func weirMain() {
 //	fake SCRIPT         an upstream of package upstreamtest, over stdio
 //	host DIALOG CMD...  a host: see hostMain
 //	http NAME SCRIPT    such an upstream over HTTP; its URL is in $NAME
+//	web NAME            an HTTP server that answers with what it was asked; its URL is in $NAME
 //	damage FILE...      overwrite files with what they never hold
 //
 // $EXAMPLE is mcp.yaml.example. Each script has a home, temp, cache, config and state folder of its own. At
@@ -76,6 +79,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"http":   serveHTTP,
+			"web":    serveWeb,
 			"damage": damage,
 		},
 	})
@@ -92,6 +96,22 @@ func serveHTTP(ts *testscript.TestScript, neg bool, args []string) {
 		server.CloseClientConnections()
 		server.Close()
 	})
+	ts.Setenv(args[0], server.URL)
+}
+
+func serveWeb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: web NAME")
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "text/plain")
+		if strings.HasSuffix(r.URL.Path, "/missing") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = fmt.Fprintf(w, "%s %s key=%s %s", r.Method, r.URL.RequestURI(), r.Header.Get("X-Api-Key"), body)
+	}))
+	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
 }
 

@@ -89,7 +89,7 @@ func (m *maker) aliases() {
 	for _, s := range m.doc.Servers {
 		servers[s.key] = true
 	}
-	if m.doc.Tools != nil {
+	if len(m.doc.Tools) > 0 {
 		servers[customtools.Name] = true
 	}
 	for _, a := range m.doc.Aliases {

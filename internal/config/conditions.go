@@ -19,7 +19,7 @@ func (m *maker) policyServers() policy.Servers {
 		known.Tags[s.key] = s.value.Tags
 		known.Trusted[s.key] = s.value.TrustAnnotations != nil && *s.value.TrustAnnotations
 	}
-	if m.doc.Tools != nil {
+	if len(m.doc.Tools) > 0 {
 		known.Names = append(known.Names, customtools.Name)
 		known.Trusted[customtools.Name] = true // what they say of themselves is the user's word
 	}

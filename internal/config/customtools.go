@@ -77,7 +77,7 @@ const callMargin = 30 * time.Second
 
 // customServer is the server of the user's own tools.
 func (m *maker) customServer(e *expander, tools []customtools.Tool) {
-	if m.doc.Tools == nil || m.selected != nil && !m.selected[customtools.Name] {
+	if len(m.doc.Tools) == 0 || m.selected != nil && !m.selected[customtools.Name] {
 		return
 	}
 	s := Server{Prefix: customtools.Name, Pos: m.doc.Tools[0].pos}
@@ -237,6 +237,9 @@ func (t *toolMaker) program(p text) string {
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) }) {
 		return filepath.Clean(t.e.path(name))
+	}
+	if self, err := os.Executable(); err == nil && name == policy.Own {
+		return self
 	}
 	return name
 }

@@ -120,6 +120,17 @@ aliases: {mine: tools}
 	}
 }
 
+// TestNoCustomTools: an empty list makes no server.
+func TestNoCustomTools(t *testing.T) {
+	for _, text := range []string{"tools:\n", "tools: {}\n", "servers: {a: {command: x}}\nprofiles: {p: {servers: [a]}}\ntools:\n"} {
+		for _, s := range load(t, "mcp.yaml", text).Servers {
+			if s.Name == "tools" {
+				t.Errorf("%q: got a server", text)
+			}
+		}
+	}
+}
+
 // TestCustomToolsAndProfiles: the server of the custom tools can be picked like
 // any other.
 func TestCustomToolsAndProfiles(t *testing.T) {

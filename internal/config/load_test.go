@@ -13,6 +13,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 // write puts a file into a folder of its own and returns its path.
@@ -269,8 +270,8 @@ func TestExampleComments(t *testing.T) {
 	}
 	t.Setenv("GITHUB_TOKEN", "x")
 	f := load(t, "mcp.yaml", b.String())
-	if len(f.Servers) != 4 {
-		t.Fatalf("got %d servers, want 4", len(f.Servers))
+	if len(f.Servers) != 5 || len(f.Servers[4].CustomTools) != 2 {
+		t.Fatalf("got %d servers, want 5 with two custom tools on the last one", len(f.Servers))
 	}
 	for _, s := range f.Servers {
 		if s.Broken != nil {
@@ -396,6 +397,9 @@ func FuzzLoad(f *testing.F) {
 				continue
 			}
 			for _, s := range file.Servers {
+				if s.Transport == upstream.Custom && s.Name == customtools.Name {
+					continue
+				}
 				if badName(s.Name) != "" || !slices.Contains(transports, s.Transport) {
 					t.Fatalf("got server %q with transport %q", s.Name, s.Transport)
 				}

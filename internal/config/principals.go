@@ -212,7 +212,7 @@ func (m *maker) serverCalled(name string) string {
 	if slices.ContainsFunc(m.doc.Servers, func(s entry[server]) bool { return s.key == name }) {
 		return name
 	}
-	if name == customtools.Name && m.doc.Tools != nil {
+	if name == customtools.Name && len(m.doc.Tools) > 0 {
 		return name
 	}
 	return ""

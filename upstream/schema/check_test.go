@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,7 @@ func TestCompileErrors(t *testing.T) {
 
 // TestHostileSchemas: whatever a server lists, checking ends soon.
 func TestHostileSchemas(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(16 << 20)) // going beyond ends the process
 	var doubling strings.Builder
 	doubling.WriteString(`{"$ref":"#/$defs/d0","$defs":{`)
 	for i := range 40 {
