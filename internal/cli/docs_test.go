@@ -37,6 +37,30 @@ func TestSnippetsLoad(t *testing.T) {
 	}
 }
 
+// TestExpectationsHold holds the configurations that the documents show to the
+// tables of expectations behind them.
+func TestExpectationsHold(t *testing.T) {
+	newHome(t)
+	tables := 0
+	for _, name := range documents(t) {
+		configuration := ""
+		for i, s := range snippetsOf(t, name) {
+			switch s.language {
+			case "yaml":
+				configuration = s.text
+			case "expectations":
+				tables++
+				t.Run(fmt.Sprintf("%s %d", filepath.Base(name), i+1), func(t *testing.T) {
+					weir(t, "--config", writeConfig(t, configuration), "policy", "check", writeTable(t, s.text)).wants(t, exitOK, "are so")
+				})
+			}
+		}
+	}
+	if tables < 5 {
+		t.Errorf("got %d tables, want at least 5: has the way they are marked changed?", tables)
+	}
+}
+
 func documents(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))

@@ -251,8 +251,11 @@ func logRow(p paint, e *audit.Entry) []cell {
 		name += fmt.Sprintf(" (%d)", e.Count)
 	}
 	return []cell{
-		at, plain(e.Host), plain(e.Server), {name, p.bold}, plain(e.Verdict),
-		{e.Outcome, outcomeColour(p, e.Outcome)}, plain(took(e)), plain(why(e)),
+		at, plain(e.Host), plain(e.Server),
+		{name, p.bold},
+		plain(e.Verdict),
+		{e.Outcome, outcomeColour(p, e.Outcome)},
+		plain(took(e)), plain(why(e)),
 	}
 }
 

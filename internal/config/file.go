@@ -78,7 +78,6 @@ type document struct {
 	Tools    mapping[customTool]    `yaml:"tools"` // of the user's own
 
 	more map[string]string // what references may name besides variables
-
 }
 
 // A server is one entry of servers in weir's own shape.
