@@ -71,12 +71,14 @@ func (s *session) forward(r *request, op *operation) {
 	t, refused := s.target(op, subject, r.params, r.modern)
 	switch {
 	case refused != nil && refused.unknown && !s.a.listsAreIn():
-		s.forwardLater(r, op, subject, func() {})
+		s.forwardLater(r, op, subject, func(context.Context) error { return nil })
 	case refused != nil && refused.held != nil && refused.held.pinsMoved():
 		s.forwardLater(r, op, subject, refused.held.recheck)
 	case refused != nil:
 		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
+	case t.mustCompare(op):
+		s.forwardLater(r, op, subject, func(ctx context.Context) error { return t.server.compareFirst(ctx, op) })
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
 		s.forwardApproved(r, op, subject, t)
 	default:
@@ -93,13 +95,17 @@ func (s *session) target(op *operation, subject string, params []jsonrpc.Member,
 	return t, refused
 }
 
-// forwardLater forwards what nobody has listed yet, or what was held back, when
-// the first lists are in and after another look.
-func (s *session) forwardLater(r *request, op *operation, subject string, look func()) {
+// forwardLater forwards what cannot be judged yet, when the first lists are in and
+// after another look: nobody has listed it, it was held back, or its server has
+// not listed it since it was connected.
+func (s *session) forwardLater(r *request, op *operation, subject string, look func(context.Context) error) {
 	params := cloneMembers(r.params)
 	s.whenListed(r, op, func(ctx context.Context, c *call) {
-		look()
+		notSeen := look(ctx)
 		t, refused := s.target(op, subject, params, c.modern)
+		if refused == nil && notSeen != nil {
+			refused = s.a.notCompared(op, t, notSeen, c.modern)
+		}
 		if refused != nil {
 			if c.end() {
 				s.recordRefused(c.told, op, query{subject: subject, params: params}, &t, refused)

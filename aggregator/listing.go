@@ -20,6 +20,7 @@ func (s *server) try(kinds kindSet) (failed kindSet, err error) {
 		return kinds, err
 	}
 	t := s.begin(facts)
+	t.connection = s.connectedSince()
 	asked := t.undeclared(kinds)
 	outcomes := make(chan outcome, catalog.Kinds)
 	pending := 0
@@ -82,8 +83,11 @@ type telling struct {
 	s      *server
 	lists  catalog.Lists // what the server tells now, and of the rest what it told before
 	told   kindSet
+	none   kindSet // that the server does not declare
 	failed kindSet
 	err    error // of the first that failed
+
+	connection time.Time // on which it tells
 }
 
 func (s *server) begin(facts upstream.Facts) *telling {
@@ -105,6 +109,7 @@ func (t *telling) undeclared(kinds kindSet) (asked kindSet) {
 		case catalog.Declares(t.lists.Capabilities, k):
 			asked |= only(k) & kinds
 		default:
+			t.none |= only(k)
 			*t.lists.Of(k) = catalog.List{Fetched: time.Now()}
 		}
 	}
@@ -132,7 +137,9 @@ func (t *telling) take(o outcome) {
 func (t *telling) publish() {
 	lists := t.lists
 	t.s.keepTold(&lists)
-	if t.s.a.setSnapshot() {
+	changed := t.s.a.setSnapshot()
+	t.s.noteCompared(t.told|t.none, t.connection)
+	if changed {
 		t.s.a.pushes.soon()
 	}
 }

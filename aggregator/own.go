@@ -125,6 +125,9 @@ func (a *Aggregator) describeServers() string {
 		if !s.Fetched.IsZero() {
 			fmt.Fprintf(&b, ", listed %v ago", time.Since(s.Fetched).Round(time.Second))
 		}
+		if s.Changed > 0 && s.Withheld {
+			fmt.Fprintf(&b, ", %d definitions held back as they have changed (`weir pins diff` in a terminal shows how)", s.Changed)
+		}
 		if s.Reason != nil {
 			fmt.Fprintf(&b, ": %s", publicReason(s.Reason))
 		}

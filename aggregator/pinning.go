@@ -172,6 +172,10 @@ func (s *server) compare(l *catalog.Lists) (*standing, pins.Stamp) {
 	return p, stamp
 }
 
+// pinTime is how long it may take to pin what is new. What is seen once is pinned
+// though weir be at its end.
+const pinTime = time.Second
+
 func unpinned(book *pins.Book, items []pins.Item) (fresh []pins.Item) {
 	for _, item := range items {
 		if book.Judge(item) == pins.New {
@@ -184,7 +188,7 @@ func unpinned(book *pins.Book, items []pins.Item) (fresh []pins.Item) {
 // pin pins what is new, and returns what is pinned then. What cannot be pinned is
 // noted in p.
 func (s *server) pin(book *pins.Book, fresh []pins.Item, p *standing) *pins.Book {
-	ctx, cancel := context.WithTimeout(s.ctx, saveTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), pinTime)
 	defer cancel()
 	after, err := s.a.cfg.Pins.Pin(ctx, s.Name, fresh, time.Now())
 	if err != nil {
@@ -291,11 +295,12 @@ func (s *server) pinsMoved() bool {
 }
 
 // recheck takes note of what the user has approved.
-func (s *server) recheck() {
+func (s *server) recheck(context.Context) error {
 	s.compareAgain()
 	if s.a.setSnapshot() {
 		s.a.pushes.soon()
 	}
+	return nil
 }
 
 // pinPace is how often it is looked whether the user has approved something.
@@ -314,7 +319,7 @@ func (a *Aggregator) noticePins() {
 	}
 	for name := range v.held {
 		if s := v.byName[name]; s.pinsMoved() {
-			a.spawn(s.recheck)
+			a.spawn(func() { _ = s.recheck(a.ctx) })
 		}
 	}
 }
@@ -384,6 +389,5 @@ func (a *Aggregator) ApprovePins(ctx context.Context, server string, shown []pin
 	if err := a.cfg.Pins.Approve(ctx, server, shown, time.Now()); err != nil {
 		return err
 	}
-	s.recheck()
-	return nil
+	return s.recheck(ctx)
 }

@@ -513,3 +513,111 @@ func BenchmarkComparePins(b *testing.B) {
 		}
 	}
 }
+
+// TestFirstCallOfConnection: under block the first call on a connection waits for
+// the list of that connection, and goes no further if the tool has changed; one of
+// a server that does not tell its list fails.
+func TestFirstCallOfConnection(t *testing.T) {
+	again := func(t *testing.T, mode pins.Mode, server *upstreamtest.Server, use func(h *host)) {
+		u := newUser(t, mode)
+		first := defined(legacy, "", `{"name":"p"}`, oldTool, calmTool)
+		u.life(first, legacy, func(*Aggregator, *host) {})
+		u.life(server, legacy, func(_ *Aggregator, h *host) { // the stored lists are young
+			if n := len(server.Received("initialize")); n != 0 {
+				t.Fatalf("server was started %d times before it was called", n)
+			}
+			use(h)
+		})
+	}
+	call := func(h *host, id, name string) string {
+		return strings.Join(h.send(legacy.call(id, name, "{}")), "\n")
+	}
+	bubble(t, "tool that has changed", func(t *testing.T) {
+		server := defined(legacy, "", `{"name":"p","x":1}`, newTool, calmTool)
+		again(t, pins.Block, server, func(h *host) {
+			wantText(t, "call", call(h, "1", "up__x"), "tool_changed")
+			wantText(t, "prompt", strings.Join(h.send(legacy.request("2", "prompts/get", `"name":"up__p"`, "")), ""), "tool_changed")
+			wantEqual(t, "calls", len(server.Received("tools/call"))+len(server.Received("prompts/get")), 0)
+			wantText(t, "another call", call(h, "3", "up__calm"), `"text":"calm"`)
+			pass(time.Second)
+			wantEqual(t, "times that it was asked to list", len(server.Received("tools/list")), 1)
+		})
+	})
+	bubble(t, "warn does not wait", func(t *testing.T) {
+		server := defined(legacy, "", "", newTool)
+		again(t, pins.Warn, server, func(h *host) { wantText(t, "call", call(h, "1", "up__x"), `"text":"x"`) })
+	})
+	bubble(t, "list that does not come", func(t *testing.T) {
+		script := withTools("x")
+		script.Rules = []upstreamtest.Rule{{On: "tools/list", Do: nil}}
+		server := upstreamtest.New(script)
+		again(t, pins.Block, server, func(h *host) {
+			got := call(h, "1", "up__calm")
+			pass(time.Minute)
+			got += strings.Join(h.received(), "\n")
+			wantText(t, "call", got, `"isError":true`, "does not tell its lists", `"kind":"protocol","server":"up","tool":"calm","retryable":true`)
+			wantEqual(t, "calls", len(server.Received("tools/call")), 0)
+		})
+	})
+	bubble(t, "list that fails", func(t *testing.T) {
+		script := withTools("x")
+		script.Rules = []upstreamtest.Rule{{On: "tools/list", Do: []upstreamtest.Step{{Error: raw(`{"code":-32603,"message":"no"}`)}}}}
+		again(t, pins.Block, upstreamtest.New(script), func(h *host) {
+			wantText(t, "call", call(h, "1", "up__calm"), `"isError":true`, "does not tell its lists")
+		})
+	})
+	bubble(t, "server that is gone", func(t *testing.T) {
+		u := newUser(t, pins.Block)
+		u.life(defined(legacy, "", "", calmTool), legacy, func(*Aggregator, *host) {})
+		u.life(nil, legacy, func(_ *Aggregator, h *host) {
+			wantText(t, "call", call(h, "1", "up__calm"), `"kind":"connection","server":"up","tool":"calm"`)
+		})
+	})
+	bubble(t, "cancelled while it waits", func(t *testing.T) {
+		server := upstreamtest.New(gated(withTools("calm")))
+		again(t, pins.Block, server, func(h *host) {
+			wantEqual(t, "call", call(h, "1", "up__calm"), "")
+			h.send(cancelled("1"))
+			server.Release("listed")
+			pass(time.Second)
+			h.received()
+			wantEqual(t, "calls", len(server.Received("tools/call")), 0)
+		})
+	})
+	bubble(t, "announced to have changed while it lists", func(t *testing.T) {
+		script := withTools("x")
+		script.Tools = raws(oldTool)
+		script.Rules = []upstreamtest.Rule{
+			{On: "tools/list", Nth: 1, Do: []upstreamtest.Step{{Await: "first"}, {Reply: raw(`{"tools":[` + oldTool + `]}`)}}},
+			{On: "tools/list", Nth: 2, Do: []upstreamtest.Step{{Await: "second"}, {Default: true}}},
+		}
+		server := upstreamtest.New(script)
+		again(t, pins.Block, server, func(h *host) {
+			wantEqual(t, "call", call(h, "1", "up__x"), "")
+			server.SetTools(raw(newTool))
+			server.Release("first")
+			pass(time.Second)
+			wantEqual(t, "after the list of before", strings.Join(h.received(), "\n"), "")
+			server.Release("second")
+			pass(time.Second)
+			wantText(t, "after the list of now", strings.Join(h.received(), "\n"), "tool_changed")
+			wantEqual(t, "calls", len(server.Received("tools/call")), 0)
+		})
+	})
+	bubble(t, "announced to have changed", func(t *testing.T) {
+		script := withTools("x")
+		script.Rules = []upstreamtest.Rule{{On: "tools/list", Nth: 2, Do: []upstreamtest.Step{{Await: "listed"}, {Default: true}}}}
+		server := upstreamtest.New(script)
+		u := newUser(t, pins.Block)
+		u.life(server, legacy, func(_ *Aggregator, h *host) {
+			wantText(t, "before", call(h, "1", "up__x"), `"text":"x"`)
+			server.SetTools(raw(newTool))
+			h.received()
+			wantEqual(t, "call", call(h, "2", "up__x"), "")
+			server.Release("listed")
+			pass(time.Second)
+			wantText(t, "when it is listed", strings.Join(h.received(), "\n"), "tool_changed")
+			wantEqual(t, "calls", len(server.Received("tools/call")), 1)
+		})
+	})
+}

@@ -37,7 +37,8 @@ type server struct {
 	due        kindSet // to be asked for once more
 	failures   int     // in a row; of the goroutine that refreshes
 
-	pinning pinning
+	pinning    pinning
+	comparison comparison // guarded by mu
 
 	tried       chan struct{} // closed with the outcome of the first try
 	once        sync.Once     // closes tried
@@ -111,6 +112,7 @@ var changes = [...]struct {
 func (s *server) announced(method []byte) bool {
 	for i := range changes {
 		if changes[i].method == string(method) {
+			s.outdate(changes[i].kinds)
 			s.refresh(changes[i].kinds)
 			return true
 		}
@@ -162,6 +164,7 @@ func (s *server) ask(kinds kindSet) {
 		return
 	}
 	s.refreshing = true
+	s.noteAsking(kinds)
 	s.a.spawn(func() { s.keepAsking(kinds) })
 }
 
@@ -170,12 +173,13 @@ func (s *server) ask(kinds kindSet) {
 func (s *server) keepAsking(kinds kindSet) {
 	for kinds != 0 {
 		failed, err := s.try(kinds)
+		s.compareTold()
 		if s.ctx.Err() != nil {
 			return
 		}
 		s.reconnectedSince()
 		s.once.Do(func() { close(s.tried) })
-		s.compareTold()
+		s.noteTried()
 		kinds = s.waitForMore(failed, err)
 	}
 }
@@ -221,6 +225,7 @@ func (s *server) waitForMore(failed kindSet, failure error) (more kindSet) {
 		more = everyKind
 	}
 	s.due, s.refreshing = 0, more != 0
+	s.noteAsking(more)
 	return more
 }
 

@@ -98,14 +98,18 @@ func (c *call) fail(b *jsonrpc.Batch, err error) {
 
 // failure puts an error into words and into the value of "weir/error".
 func (c *call) failure(err error) (text string, data []byte) {
+	return failureOfUse(c.op, c.server.Name, c.name, err)
+}
+
+func failureOfUse(op *operation, server, name string, err error) (text string, data []byte) {
 	tool := ""
-	if c.op == toolCall {
-		tool = c.name
+	if op == toolCall {
+		tool = name
 	}
 	f, ok := errors.AsType[upstream.Failure](err)
 	if !ok {
-		text = fmt.Sprintf("Server %q: the call of %q failed.", c.server.Name, c.name)
-		return text, errorData(upstream.KindToolExecution, &upstream.Fault{Server: c.server.Name}, tool)
+		text = fmt.Sprintf("Server %q: the call of %q failed.", server, name)
+		return text, errorData(upstream.KindToolExecution, &upstream.Fault{Server: server}, tool)
 	}
 	text = fmt.Sprintf("Server %q: %s.", f.Detail().Server, f.Detail().Text)
 	if hint := f.Detail().Hint; hint != "" {
@@ -153,6 +157,15 @@ func (a *Aggregator) unapproved(op *operation, server, name string, modern bool,
 	}
 	text := fmt.Sprintf("Server %q, %s %q: %s.", server, op.kind, clip(name), why)
 	data := errorData(upstream.KindApproval, &upstream.Fault{Server: server, Retryable: retryable}, tool)
+	if op == toolCall {
+		return &refusal{result: a.toolError(text, data, modern)}
+	}
+	return &refusal{code: codeInternal, message: text, data: data}
+}
+
+// notCompared refuses what was not sent, for its server does not list it now.
+func (a *Aggregator) notCompared(op *operation, t target, err error, modern bool) *refusal {
+	text, data := failureOfUse(op, t.server.Name, t.name, err)
 	if op == toolCall {
 		return &refusal{result: a.toolError(text, data, modern)}
 	}
