@@ -44,6 +44,8 @@ type listedTool struct {
 	Name        string
 	Description string // or the title if there is none
 	InputSchema []byte // raw
+
+	changed bool // since it was pinned
 }
 
 // maxPages bounds a list whose cursors never end.

@@ -207,15 +207,15 @@ func (d diffPrinter) line(l diffLine) {
 	case '+':
 		colour = d.paint.green
 	}
-	var text strings.Builder
+	text := diffIndent + colour(string(l.sign)) + " "
 	for _, w := range l.words {
 		if w.odd {
-			text.WriteString(d.paint.reverse(colour, w.text))
+			text += d.paint.reverse(colour, w.text)
 			continue
 		}
-		text.WriteString(colour(w.text))
+		text += colour(w.text)
 	}
-	fmt.Fprintf(d.out, "%s%s %s\n", diffIndent, colour(string(l.sign)), text.String())
+	fmt.Fprintln(d.out, strings.TrimRight(text, " "))
 }
 
 // reverse marks a coloured text.

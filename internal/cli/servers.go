@@ -61,13 +61,20 @@ func (a *app) servers(ctx context.Context, show func([]serverLine) error) error 
 	if err != nil {
 		return err
 	}
+	changes, unreadable := g.aggregator.PinChanges()
 	lines := make([]serverLine, len(statuses))
 	for i, s := range statuses {
 		lines[i] = newServerLine(s, began)
+		for _, c := range changes {
+			if c.Server == s.Name {
+				lines[i].Changed++
+			}
+		}
 	}
 	if err := show(lines); err != nil {
 		return err
 	}
+	a.tellChanges(changes, unreadable)
 	return failedServers(lines)
 }
 
@@ -83,6 +90,7 @@ type serverLine struct {
 	Prompts   int    `json:"prompts"`
 	Resources int    `json:"resources"`         // and templates
 	Cleaned   int    `json:"cleaned,omitempty"` // of these and the instructions: hosts are not shown all that is in them
+	Changed   int    `json:"changed,omitempty"` // definitions that are not as they were pinned
 	ListAge   string `json:"listAge,omitempty"`
 	Error     string `json:"error,omitempty"`
 }

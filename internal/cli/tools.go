@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/aggregator/pins"
 )
 
 func (a *app) toolsCommand() *cobra.Command {
@@ -47,15 +50,54 @@ func (a *app) listTools(ctx context.Context, show func([]listedTool)) error {
 	if err != nil {
 		return err
 	}
+	changes, unreadable := g.aggregator.PinChanges()
+	markChanged(tools, changes)
 	show(tools)
+	a.tellChanges(changes, unreadable)
 	return g.missing(a)
+}
+
+// markChanged marks the tools that are not as they were when they were pinned.
+func markChanged(tools []listedTool, changes []aggregator.PinChange) {
+	for _, c := range changes {
+		for i := range tools {
+			if c.Kind == pins.Tool && tools[i].Name == c.Exposed {
+				tools[i].changed = true
+			}
+		}
+	}
+}
+
+// tellChanges tells of definitions that have changed since they were pinned, and
+// of pins that cannot be read.
+func (a *app) tellChanges(changes []aggregator.PinChange, unreadable error) {
+	withheld := 0
+	for _, c := range changes {
+		if c.Withheld {
+			withheld++
+		}
+	}
+	if len(changes) > 0 {
+		text := plural(len(changes), "definition has", "definitions have") + " changed since they were pinned"
+		if withheld > 0 {
+			text += fmt.Sprintf(", %d of them held back", withheld)
+		}
+		fmt.Fprintln(a.Stderr, a.errorPaint().yellow("changed:"), text+` ("weir pins diff" shows how)`)
+	}
+	if unreadable != nil {
+		fmt.Fprintln(a.Stderr, a.errorPaint().yellow("warning:"), printable(unreadable.Error()))
+	}
 }
 
 func (a *app) printTools(tools []listedTool) {
 	p := a.paint()
 	t := table{head: []string{"TOOL", "DESCRIPTION"}}
 	for _, tool := range tools {
-		t.rows = append(t.rows, []cell{{tool.Name, p.bold}, plain(tool.Description)})
+		name := cell{tool.Name, p.bold}
+		if tool.changed {
+			name = cell{tool.Name + " (changed)", p.yellow}
+		}
+		t.rows = append(t.rows, []cell{name, plain(tool.Description)})
 	}
 	t.print(a.Stdout, p, a.width())
 	fmt.Fprintln(a.Stdout, p.dim(plural(len(tools), "tool", "tools")))
