@@ -111,6 +111,7 @@ func TestBrokenServers(t *testing.T) {
 		{`{command: x, start: soon}`, `start: unknown word "soon" (want lazy or eager)`},
 		{`{command: x, timeout: 0s}`, `timeout: it must be more than nothing`},
 		{`{command: x, protocol: 2020-01-01}`, `protocol: unknown revision "2020-01-01" (want auto, 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25, 2026-07-28)`},
+		{`{command: x, pin: strict}`, `pin: unknown mode "strict" (want off, warn or block)`},
 		{`{command: x, prefix: weir}`, `prefix: "weir" is reserved`},
 		{`{command: x, prefix: a.b}`, `prefix: want up to 32 characters of A-Z, a-z, 0-9, _ and -, and no two underscores in a row`},
 		{`{command: x, tools: {exclude: ["[a"]}}`, `tools.exclude: pattern "[a": a [ without its ]`},

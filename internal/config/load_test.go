@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/customtools"
@@ -148,6 +149,7 @@ servers:
     list_timeout: 3s
     start: eager
     protocol: 2025-06-18
+    pin: block
     tools: {include: ["*"], exclude: ["delete_*"]}
     description: Files of mine
     tags: [work, local]
@@ -156,7 +158,7 @@ servers:
     transport: http
     headers: {x-mcp-toolsets: repos, Authorization: "Bearer ${WEIR_TEST_TOKEN}"}
     prefix: gh
-  off: {command: weir, args: [demo-server], enabled: false, inherit_env: true, prefix: ""}
+  off: {command: weir, args: [demo-server], enabled: false, inherit_env: true, prefix: "", pin: off}
 aliases: {hub: gh, gh: github}
 names: {max: 60, separator: "-"}
 cache: {max_age: 1h}
@@ -192,11 +194,11 @@ log: {level: debug}
 		Path: path,
 		Servers: []Server{
 			{
-				Config: files, Prefix: "files", Pos: at(3), Description: "Files of mine", Tags: []string{"work", "local"},
+				Config: files, Prefix: "files", Pos: at(3), Description: "Files of mine", Tags: []string{"work", "local"}, Pin: pins.Block,
 				Tools: policy.Filter{Include: []policy.Glob{include}, Exclude: []policy.Glob{exclude}},
 			},
-			{Config: github, Prefix: "gh", Aliases: []string{"gh", "hub"}, Pos: at(17)},
-			{Config: off, Pos: at(22)},
+			{Config: github, Prefix: "gh", Aliases: []string{"gh", "hub"}, Pos: at(18)},
+			{Config: off, Pos: at(23), Pin: pins.Off},
 		},
 		Aliases:      map[string]string{"gh": "github", "hub": "github"},
 		Policy:       policy.AllowAll(),
