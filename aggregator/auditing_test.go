@@ -3,6 +3,7 @@ package aggregator
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -196,11 +197,16 @@ func TestRecordedArguments(t *testing.T) {
 		h.send(legacy.request("1", "tools/list", "", ""))
 		h.send(legacy.call("2", "up__ok", `{"p":"hunter2","n":1e400}`), legacy.call("3", "up__secret", `{"p":"hunter2"}`))
 		h.send(legacy.request("4", "tools/call", `"name":"up__ok"`, ""))
+		h.send(legacy.call("5", "up__slow", `{"p":"of the first"}`))
+		h.send(legacy.call("6", "up__nope", `{"p":"of another"}`)) // in the same memory
+		h.send(cancelled("5"))
 		h.wants(
 			"list - tools - ok 4",
 			`tool up secret deny denied {"p":"***"}`, // before the server has answered
 			`tool up ok execute ok {"p":"***","n":1e400}`,
 			"tool up ok execute ok",
+			`tool - up__nope - unknown {"p":"of another"}`,
+			`tool up slow execute cancelled maybe {"p":"of the first"}`,
 		)
 	})
 }
@@ -235,4 +241,93 @@ func TestRecordBeforeLists(t *testing.T) {
 		h.received()
 		h.wants("tool - up__ok - cancelled", "list - tools - cancelled")
 	})
+}
+
+// TestQuestionsAreRecorded, for whichever host and server.
+func TestQuestionsAreRecorded(t *testing.T) {
+	const (
+		ask      = `{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"m","requestedSchema":{"type":"object","properties":{}}}}`
+		sampling = `{"jsonrpc":"2.0","id":"s","method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}`
+		input    = `{"resultType":"input_required","requestState":"x","inputRequests":{"a":{"method":"elicitation/create","params":{"message":"m","requestedSchema":{"type":"object","properties":{}}}}}}`
+	)
+	able := func(line string) string {
+		line = strings.ReplaceAll(line, `"capabilities":{}`, `"capabilities":{"elicitation":{}}`)
+		return strings.ReplaceAll(line, `"io.modelcontextprotocol/clientCapabilities":{}`, `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`)
+	}
+	legacyServer, modernServer := talkative(legacy), talkative(modern)
+	legacyServer.Rules = append([]upstreamtest.Rule{{On: "tools/call ok", Do: []upstreamtest.Step{
+		{Send: raw(sampling)}, {Await: `response "s"`}, {Send: raw(ask)}, {Await: `response "q"`}, {Reply: raw(`{"content":[]}`)},
+	}}}, legacyServer.Rules...)
+	modernServer.Rules = append([]upstreamtest.Rule{
+		{On: "tools/call ok", Nth: 1, Do: []upstreamtest.Step{{Reply: raw(input)}}},
+	}, modernServer.Rules...)
+	open := func(t *testing.T, client era, script upstreamtest.Script) *auditedHost {
+		t.Helper()
+		h := audited(t, config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(script)}, "up"), audit.Config{})
+		for _, line := range client.open() {
+			h.send(able(line))
+		}
+		h.send(able(client.request("1", "tools/list", "", "")))
+		return h
+	}
+	bubble(t, "legacy host, legacy server", func(t *testing.T) {
+		h := open(t, legacy, legacyServer)
+		got := h.send(legacy.call("2", "up__ok", "{}"))
+		h.send(`{"jsonrpc":"2.0","id":` + memberText(t, got[0], "id") + `,"result":{"action":"accept"}}`)
+		h.wants("list - tools - ok 5", "sampling up - - refused", "elicitation up - - ok", "tool up ok execute ok")
+	})
+	bubble(t, "legacy host, legacy server, an error for an answer", func(t *testing.T) {
+		h := open(t, legacy, legacyServer)
+		got := h.send(legacy.call("2", "up__ok", "{}"))
+		h.send(`{"jsonrpc":"2.0","id":` + memberText(t, got[0], "id") + `,"error":{"code":-1,"message":"no"}}`)
+		h.wants("list - tools - ok 5", "sampling up - - refused", "elicitation up - - error", "tool up ok execute ok")
+	})
+	bubble(t, "legacy host that goes, legacy server", func(t *testing.T) {
+		h := open(t, legacy, legacyServer)
+		h.send(legacy.call("2", "up__ok", "{}"))
+		h.close()
+		h.received()
+		h.wants("list - tools - ok 5", "sampling up - - refused", "tool up ok execute cancelled maybe", "elicitation up - - cancelled")
+	})
+	bubble(t, "legacy host, modern server", func(t *testing.T) {
+		h := open(t, legacy, modernServer)
+		got := h.send(legacy.call("2", "up__ok", "{}"))
+		h.send(`{"jsonrpc":"2.0","id":` + memberText(t, got[0], "id") + `,"result":{"action":"accept"}}`)
+		h.wants("list - tools - ok 5", "elicitation up - - ok", "tool up ok execute ok")
+	})
+	bubble(t, "modern host, legacy server", func(t *testing.T) {
+		h := open(t, modern, legacyServer)
+		call := able(modern.call("2", "up__ok", "{}"))
+		h.send(call)
+		pass(time.Second)
+		state := memberText(t, h.received()[0], "requestState")
+		h.send(strings.Replace(call, `"arguments":{}`, `"arguments":{},"requestState":`+state+`,"inputResponses":{"q1":{"action":"accept"}}`, 1))
+		h.wants("list - tools - ok 5", "sampling up - - refused", "tool up ok execute asked", "elicitation up - - ok", "tool up ok execute ok")
+	})
+	bubble(t, "modern host that does not ask again, legacy server", func(t *testing.T) {
+		h := open(t, modern, legacyServer)
+		h.send(able(modern.call("2", "up__ok", "{}")))
+		pass(time.Second)
+		h.close()
+		h.received()
+		h.wants("list - tools - ok 5", "sampling up - - refused", "tool up ok execute asked", "elicitation up - - cancelled")
+	})
+	bubble(t, "modern host, modern server", func(t *testing.T) {
+		h := open(t, modern, modernServer)
+		call := able(modern.call("2", "up__ok", "{}"))
+		h.send(call)
+		h.send(strings.Replace(call, `"arguments":{}`, `"arguments":{},"requestState":"x","inputResponses":{"a":{"action":"accept"}}`, 1))
+		h.wants("list - tools - ok 5", "elicitation up - - asked", "tool up ok execute asked", "tool up ok execute ok")
+	})
+}
+
+// memberText is the raw text of a member, wherever it stands in a line; it is a
+// string or a number.
+func memberText(t *testing.T, line, key string) string {
+	t.Helper()
+	found := regexp.MustCompile(`"` + key + `":("[^"]*"|[0-9]+)`).FindStringSubmatch(line)
+	if found == nil {
+		t.Fatalf("no %q in %s", key, line)
+	}
+	return found[1]
 }

@@ -169,6 +169,11 @@ func TestLossIsCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(2 * retryTime)
+		l.mu.Lock()
+		if l.stuck {
+			t.Error("nobody would wait for room again, though the file can be written to")
+		}
+		l.mu.Unlock()
 		l.Write(numbered(-1))
 		if err := l.Close(); err != nil {
 			t.Error(err)

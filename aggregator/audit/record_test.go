@@ -39,6 +39,10 @@ func TestLine(t *testing.T) {
 	}{
 		{"all", full(), head + middle + rule + `"outcome":"ok",` + tail + "}\n"},
 		{
+			"another outcome", change(func(r *Record) { r.Outcome = Error }),
+			head + middle + rule + `"outcome":"error",` + tail + "}\n",
+		},
+		{
 			"a default decided", change(func(r *Record) { r.Rule = "" }),
 			head + middle + `"rule":"C:\\weir\\mcp.yaml:12","outcome":"ok",` + tail + "}\n",
 		},
