@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/weir-mcp/weir/aggregator/approval"
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/state"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
@@ -626,6 +627,38 @@ func TestOwnToolAsks(t *testing.T) {
 			if len(got) != 1 || !strings.Contains(got[0], "up: ") {
 				t.Errorf("got %q, want the servers", got)
 			}
+		})
+	}
+}
+
+// TestApprovalsAreRecorded: each request that was to be approved has one record,
+// whatever came of it, weir's own tools among them.
+func TestApprovalsAreRecorded(t *testing.T) {
+	const own = `"name":"weir__servers","arguments":{}`
+	for client, want := range map[era][]string{
+		legacy: {"tool up remove ask ok", "tool up remove ask refused", "tool weir servers ask ok", "tool up remove ask refused"},
+		modern: {
+			"tool up remove ask asked", "tool up remove ask ok", "tool up remove ask asked", "tool up remove ask refused",
+			"tool weir servers ask asked", "tool weir servers ask ok", "tool up remove ask refused",
+		},
+	} {
+		bubble(t, client.String()+" host", func(t *testing.T) {
+			server := upstreamtest.New(tidy())
+			cfg := config(t, map[string]*upstreamtest.Server{"up": server}, "up")
+			cfg.Approvals = newApprovals(t).store()
+			cfg.Policy = policyOf(t, `{default: execute, rules: [{server: up, ask: true}, {server: weir, level: execute, ask: true}]}`)
+			h := audited(t, cfg, audit.Config{})
+			h.send(client.capable()...)
+			for i, call := range []struct{ params, answer string }{
+				{removing, accepted("once")}, {removing, `{"action":"decline"}`}, {own, accepted("once")},
+			} {
+				id := fmt.Sprint(10 * (i + 1))
+				_, answer := question(t, client, h.send(client.ask(id, "tools/call", call.params)))
+				h.send(answer(id+"1", call.params, call.answer))
+			}
+			large := `{"a":"` + strings.Repeat("x", approval.MaxArguments) + `"}`
+			unapproved(t, h.send(client.call("99", "up__remove", large)), false)
+			h.wants(want...)
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/approval"
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -60,15 +61,13 @@ func (s *session) callOwnTool(r *request, name string) bool {
 		s.reply(&s.batch, r.id, result)
 		return true
 	}
-	modern := r.modern
-	answer := func(b *jsonrpc.Batch, id []byte) {
-		s.reply(b, id, s.a.textResult(s.a.describeServers(), modern))
-	}
 	if verdict.Ask {
+		modern := r.modern
+		r.told.server, r.told.name, r.told.judged = policy.Own, serversToolShort, judgedAs(&verdict)
 		s.askForOwn(r, approval.Subject{
 			Name: serversToolShort, Arguments: jsonrpc.Find(r.params, "arguments"),
 			Definition: []byte(serversDefinition), Why: askedBy(verdict),
-		}, answer)
+		}, func() []byte { return s.a.textResult(s.a.describeServers(), modern) })
 		return true
 	}
 	result := s.a.textResult(s.a.describeServers(), r.modern)
@@ -78,16 +77,22 @@ func (s *session) callOwnTool(r *request, name string) bool {
 }
 
 // askForOwn lets a tool of weir's own answer once that is approved.
-func (s *session) askForOwn(r *request, subject approval.Subject, answer func(b *jsonrpc.Batch, id []byte)) {
+func (s *session) askForOwn(r *request, subject approval.Subject, answer func() (result []byte)) {
 	subject.Server, subject.Kind = policy.Own, policy.Tool
 	asked, refused := s.newApproval(toolCall, subject, r.modern)
 	if refused != nil {
+		s.record(&r.told, &audit.Record{
+			Server: policy.Own, Kind: auditKind(toolCall.method), Method: toolCall.method, Name: subject.Name,
+			Outcome: audit.Refused, ResponseBytes: len(refused.result),
+		})
 		s.refuseWith(&s.batch, r.id, refused)
 		return
 	}
 	s.whenApproved(r, toolCall, &errand{asked: asked, params: cloneMembers(r.params), run: func(b *jsonrpc.Batch, c *call) {
 		if c.end() {
-			answer(b, c.id)
+			result := answer()
+			c.record(audit.OK, len(result), "", false)
+			s.reply(b, c.id, result)
 		}
 	}})
 }
