@@ -117,6 +117,7 @@ func TestPolledDefinition(t *testing.T) {
 	}{
 		{needs, false, Shape{Polled: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"optional"},"outputSchema":[]}`},
 		{needs, false, Shape{Polled: true, Legacy: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"optional"}}`},
+		{needs, false, Shape{Legacy: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"required"}}`},
 		{needs, false, Shape{}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"required"},"outputSchema":[]}`},
 		{needs, true, Shape{Polled: true}, `{"name":"s__x", "execution" : {"a":1, "taskSupport":"required"},"outputSchema":[]}`},
 		{`{"name":"x","execution":{"taskSupport":"forbidden"}}`, false, Shape{Polled: true}, `{"name":"s__x","execution":{"taskSupport":"forbidden"}}`},
