@@ -59,7 +59,7 @@ func mixtures(t *testing.T, f func(t *testing.T, host era, serverVersion string)
 	}
 }
 
-func only1(t *testing.T, what string, got []string) string {
+func single(t *testing.T, what string, got []string) string {
 	t.Helper()
 	if len(got) != 1 {
 		t.Fatalf("%s: got %q, want one message", what, got)
@@ -74,7 +74,7 @@ func TestOverride(t *testing.T) {
 		cfg.Servers[0].Overrides = map[string]*overrides.Override{"search": searchOverride()}
 		_, h := start(t, cfg)
 		h.send(e.open()...)
-		list := only1(t, "list", h.send(e.request("0", "tools/list", "", "")))
+		list := single(t, "list", h.send(e.request("0", "tools/list", "", "")))
 		if want := `{"name":"up__find","description":"New.","inputSchema":{"type":"object","properties":{"limit":{"type":"integer","maximum":50,"default":20},` +
 			`"q":{"type":"string"}},"required":["q"],"additionalProperties":false}}`; !strings.Contains(list, want) || strings.Contains(list, "search") {
 			t.Errorf("list: got %s, want %s in it", list, want)
@@ -85,7 +85,7 @@ func TestOverride(t *testing.T) {
 			e.call("3", "mcp_up__find", `{}`),
 			e.request("4", "tools/call", `"name":"up__find"`, ""),
 		} {
-			if got := only1(t, call, h.send(call)); !strings.Contains(got, `"ok"`) {
+			if got := single(t, call, h.send(call)); !strings.Contains(got, `"ok"`) {
 				t.Errorf("call %d: got %s", i, got)
 			}
 		}
@@ -99,13 +99,13 @@ func TestOverride(t *testing.T) {
 			want(t, "by its old name", h.send(e.call("5", name, `{"q":"a"}`)), noTool("5", name))
 		}
 		for _, arguments := range []string{`{"org":"evil","q":"a"}`, `{"debug":true}`, `{"\u006frg":"evil"}`} {
-			got := only1(t, arguments, h.send(e.call("6", "up__find", arguments)))
+			got := single(t, arguments, h.send(e.call("6", "up__find", arguments)))
 			if !strings.Contains(got, `"isError":true`) || !strings.Contains(got, `"kind":"validation"`) || !strings.Contains(got, "cannot be given") {
 				t.Errorf("%s: got %s", arguments, got)
 			}
 		}
 		for _, arguments := range []string{`{"q":"a","q":"b"}`, `{"q":{"x":[{"y":1,"\u0079":2}]}}`} {
-			got := only1(t, arguments, h.send(e.call("7", "up__find", arguments)))
+			got := single(t, arguments, h.send(e.call("7", "up__find", arguments)))
 			if !strings.Contains(got, `"code":-32600`) || !strings.Contains(got, "stands twice in arguments") {
 				t.Errorf("%s: got %s", arguments, got)
 			}
@@ -146,12 +146,12 @@ func TestPolicyJudgesWhatIsSent(t *testing.T) {
 			`{"q":"a","limit":21,"org":"acme"}`: `"kind":"authorization"`,
 			`{"q":"a","org":"evil"}`:            `"kind":"validation"`, // judged with the fixed one, and not sent all the same
 		} {
-			if got := only1(t, arguments, h.send(e.call("1", "up__find", arguments))); !strings.Contains(got, wanted) {
+			if got := single(t, arguments, h.send(e.call("1", "up__find", arguments))); !strings.Contains(got, wanted) {
 				t.Errorf("%s: got %s, want %s", arguments, got, wanted)
 			}
 		}
 		// The policy looks at the arguments of this server: they have one reading.
-		if got := only1(t, "twice", h.send(e.call("2", "up__other", `{"a":1,"a":2}`))); !strings.Contains(got, `"code":-32600`) {
+		if got := single(t, "twice", h.send(e.call("2", "up__other", `{"a":1,"a":2}`))); !strings.Contains(got, `"code":-32600`) {
 			t.Errorf("twice: got %s", got)
 		}
 		sent := argumentsSent(t, server)
@@ -195,7 +195,7 @@ func TestValidate(t *testing.T) {
 		_, h := start(t, cfg)
 		h.send(e.open()...)
 		h.send(e.request("0", "tools/list", "", ""))
-		got := only1(t, "wrong", h.send(e.call("1", "up__search", `{"limit":51,"q":9007199254740993,"x":1}`)))
+		got := single(t, "wrong", h.send(e.call("1", "up__search", `{"limit":51,"q":9007199254740993,"x":1}`)))
 		const text = `"text":"Tool \"search\" of server \"up\" was not called, its arguments are wrong:\n- \"org\" is missing\n- \"limit\" must be at most 50\n` +
 			`- \"q\" must be a string, not an integer\n- \"x\" is not known (known: org, limit, q, debug)"`
 		const data = `"weir/error":{"kind":"validation","server":"up","tool":"search","retryable":false}`
@@ -208,7 +208,7 @@ func TestValidate(t *testing.T) {
 			e.call("2", "up__none", `{"a":1}`),
 			e.request("2", "tools/call", `"name":"up__other"`, ""),
 		} {
-			if got := only1(t, call, h.send(call)); !strings.Contains(got, `"ok"`) {
+			if got := single(t, call, h.send(call)); !strings.Contains(got, `"ok"`) {
 				t.Errorf("good call %d: got %s", id, got)
 			}
 		}
@@ -228,10 +228,10 @@ func TestValidateWithOverride(t *testing.T) {
 		_, h := start(t, cfg)
 		h.send(legacy.open()...)
 		h.send(legacy.request("0", "tools/list", "", ""))
-		if got := only1(t, "good", h.send(legacy.call("1", "up__find", `{"q":"a"}`))); !strings.Contains(got, `"ok"`) {
+		if got := single(t, "good", h.send(legacy.call("1", "up__find", `{"q":"a"}`))); !strings.Contains(got, `"ok"`) {
 			t.Errorf("good: got %s", got)
 		}
-		got := only1(t, "wrong", h.send(legacy.call("1", "up__find", `{"limit":"x"}`)))
+		got := single(t, "wrong", h.send(legacy.call("1", "up__find", `{"limit":"x"}`)))
 		if !strings.Contains(got, `Tool \"find\" of`) || !strings.Contains(got, `\"q\" is missing`) || !strings.Contains(got, `\"limit\" must be an integer`) || strings.Contains(got, "org") {
 			t.Errorf("wrong: got %s", got)
 		}

@@ -67,8 +67,9 @@ func (d *decoder) appendJSON(dst []byte, n *yaml.Node, depth int) []byte {
 			dst = d.appendJSON(dst, item, depth+1)
 		}
 		return append(dst, ']')
+	default:
+		return d.appendScalar(dst, n)
 	}
-	return d.appendScalar(dst, n)
 }
 
 func (d *decoder) appendScalar(dst []byte, n *yaml.Node) []byte {

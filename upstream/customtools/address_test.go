@@ -57,7 +57,7 @@ func TestAddress(t *testing.T) {
 		{"https://h/x?q={d}", `{}`, "https://h/x?q=20", ""},
 		{"https://h/x?q={list}", `{"list":["a"]}`, "", `must be a text, a number or a boolean`},
 	} {
-		args, err := input1(t, texts).check([]byte(tt.arguments))
+		args, err := inputOf(t, texts).check([]byte(tt.arguments))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func FuzzAddress(f *testing.F) {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		args, err := input1(t, texts).check(appendObject(map[string]string{"a": a, "b": b}))
+		args, err := inputOf(t, texts).check(appendObject(map[string]string{"a": a, "b": b}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		args, err := input1(t, texts).check([]byte(tt.arguments))
+		args, err := inputOf(t, texts).check([]byte(tt.arguments))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func asking(t testing.TB, method, url string, headers map[string]string, body st
 		}
 		q.Body = b
 	}
-	return Tool{Name: "run", Description: "Asks.", Input: input1(t, texts), Request: q}
+	return Tool{Name: "run", Description: "Asks.", Input: inputOf(t, texts), Request: q}
 }
 
 func TestRequest(t *testing.T) {

@@ -49,7 +49,7 @@ func TestVector(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := command(t, "", strings.Replace(texts, `"d":`, `"ok":{"type":"string"},"any":{},"d":`, 1), tt.template...).Command
 			c.AllowDash = []string{"ok"}
-			in := input1(t, strings.Replace(texts, `"d":`, `"ok":{"type":"string"},"any":{},"d":`, 1))
+			in := inputOf(t, strings.Replace(texts, `"d":`, `"ok":{"type":"string"},"any":{},"d":`, 1))
 			args, err := in.check([]byte(tt.arguments))
 			if err != nil {
 				t.Fatal(err)
@@ -76,7 +76,7 @@ func FuzzVector(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		c := command(t, "", texts, "first", "{a}", "--x={a}{b}", "{b}{a}", "last").Command
 		raw := appendObject(map[string]string{"a": a, "b": b})
-		args, err := input1(t, texts).check(raw)
+		args, err := inputOf(t, texts).check(raw)
 		if err != nil {
 			t.Fatalf("%s: %v", raw, err)
 		}
@@ -110,7 +110,7 @@ func TestRun(t *testing.T) {
 
 func TestStdin(t *testing.T) {
 	tool := command(t, "cat", texts)
-	tool.Command.Stdin = template1(t, "<{a}>")
+	tool.Command.Stdin = templateOf(t, "<{a}>")
 	c := dial(t, tool)
 	long := strings.Repeat("x", 1<<19)
 	if got := c.call(`{"a":"` + long + `"}`); got.text() != "<"+long+">" {
@@ -121,7 +121,7 @@ func TestStdin(t *testing.T) {
 	}
 	// A program that does not read is not waited for.
 	tool = command(t, "args", texts, "x")
-	tool.Command.Stdin = template1(t, "{a}")
+	tool.Command.Stdin = templateOf(t, "{a}")
 	if got := dial(t, tool).call(`{"a":"` + long + `"}`); got.IsError {
 		t.Errorf("unread: got %+v", got)
 	}

@@ -77,10 +77,10 @@ func command(t testing.TB, role, input string, args ...string) Tool {
 		}
 		c.Args = append(c.Args, e)
 	}
-	return Tool{Name: "run", Description: "Runs.", Input: input1(t, input), Command: c}
+	return Tool{Name: "run", Description: "Runs.", Input: inputOf(t, input), Command: c}
 }
 
-func input1(t testing.TB, text string) *Input {
+func inputOf(t testing.TB, text string) *Input {
 	t.Helper()
 	in, err := NewInput([]byte(text))
 	if err != nil {
@@ -89,7 +89,7 @@ func input1(t testing.TB, text string) *Input {
 	return in
 }
 
-func template1(t testing.TB, text string) *Template {
+func templateOf(t testing.TB, text string) *Template {
 	t.Helper()
 	made, err := ParseTemplate(text, nil)
 	if err != nil {

@@ -29,8 +29,11 @@ const (
 
 // newClient returns the client for all requests of a server.
 func newClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
-	return &http.Client{Transport: t, CheckRedirect: followOnlyHome}
+	client := &http.Client{CheckRedirect: followOnlyHome}
+	if usual, ok := http.DefaultTransport.(*http.Transport); ok {
+		client.Transport = usual.Clone() // whose connections end with the server
+	}
+	return client
 }
 
 // followOnlyHome lets a redirect pass that stays with who was asked: headers and

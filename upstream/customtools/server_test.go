@@ -90,7 +90,7 @@ func TestTemplates(t *testing.T) {
 		parsed, err := ParseTemplate(text, expand)
 		got := "error"
 		if err == nil {
-			args := &arguments{input: input1(t, `{"type":"object","properties":{"a":{"default":"<A>"},"x.y-z_1":{"default":"<X>"}}}`)}
+			args := &arguments{input: inputOf(t, `{"type":"object","properties":{"a":{"default":"<A>"},"x.y-z_1":{"default":"<X>"}}}`)}
 			if got, _, err = parsed.fill(args, asItIs); err != nil {
 				t.Errorf("%q: %v", text, err)
 			}

@@ -102,9 +102,15 @@ func (p *parser) endLiteral() {
 }
 
 func isName(name string) bool {
-	return name != "" && !strings.Contains(name, "..") && !strings.ContainsFunc(name, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-.", r))
-	})
+	return name != "" && !strings.Contains(name, "..") && !strings.ContainsFunc(name, isNotInName)
+}
+
+func isNotInName(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("_-.", r)
 }
 
 // Names returns the arguments that the template mentions.

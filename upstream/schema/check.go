@@ -98,6 +98,13 @@ func (r *report) add(at *place, format string, args ...any) {
 	}
 }
 
+// take adds what another report has found.
+func (r *report) take(problems []Problem) {
+	fit := max(0, min(len(problems), maxProblems-len(r.problems)))
+	r.problems = append(r.problems, problems[:fit]...)
+	r.more += len(problems) - fit
+}
+
 func (r *report) list() []Problem {
 	if len(r.problems) == 0 {
 		return []Problem{{Text: "is not what the schema allows"}}
@@ -169,10 +176,10 @@ func (c *check) value(n *node, v *value, at *place, r *report, seen *looked) boo
 	ok = c.oneOfThese(n, v, at, r)
 	ok = c.scalar(n, v, at, r) && ok
 	ok = c.combined(n, v, at, r, own) && ok
-	switch v.kind {
-	case object:
+	if v.kind == object {
 		ok = c.object(n, v, at, r, own) && ok
-	case array:
+	}
+	if v.kind == array {
 		ok = c.array(n, v, at, r, own) && ok
 	}
 	if ok {
@@ -213,9 +220,10 @@ func (c *check) same(a, b *value) bool {
 	case integer, fraction:
 		return a.number.Cmp(b.number) == 0
 	case object, array:
-		return c.step(len(a.members)+len(b.members)+len(a.items)+len(b.items)) && a.key() == b.key()
+		return a.key() == b.key()
+	default:
+		return a.text == b.text
 	}
-	return a.text == b.text
 }
 
 func (c *check) scalar(n *node, v *value, at *place, r *report) bool {
@@ -224,8 +232,9 @@ func (c *check) scalar(n *node, v *value, at *place, r *report) bool {
 		return c.number(n, v, at, r)
 	case text:
 		return c.text(n, v.text, at, r)
+	default:
+		return true
 	}
-	return true
 }
 
 func (c *check) number(n *node, v *value, at *place, r *report) bool {
@@ -385,11 +394,11 @@ func (c *check) noForm(forms []*node, v *value, at *place, r, nearest *report) {
 	case wanted != 0:
 		r.add(at, "must be %s, not %s", wanted, v.kind)
 	case len(forms) == 1 && nearest != nil:
-		r.problems = append(r.problems, nearest.problems...)
+		r.take(nearest.problems)
 	default:
 		r.add(at, "has none of the %d forms that it may have; by the nearest of them:", len(forms))
 		if nearest != nil {
-			r.problems = append(r.problems, nearest.problems[:min(len(nearest.problems), 5)]...)
+			r.take(nearest.problems[:min(len(nearest.problems), 5)])
 		}
 	}
 }
@@ -464,7 +473,7 @@ func (c *check) object(n *node, v *value, at *place, r *report, seen *looked) bo
 		ok = c.member(n, v, i, at, r, seen) && ok
 	}
 	for _, d := range n.dependentRequired {
-		if v.find(d.name) == nil {
+		if !c.finds(v, d.name) {
 			continue
 		}
 		for _, name := range d.needs {
@@ -472,7 +481,7 @@ func (c *check) object(n *node, v *value, at *place, r *report, seen *looked) bo
 		}
 	}
 	for _, d := range n.dependentSchemas {
-		if v.find(d.name) != nil {
+		if c.finds(v, d.name) {
 			ok = c.value(d.node, v, at, r, seen) && ok
 		}
 	}
@@ -488,11 +497,16 @@ func (c *check) object(n *node, v *value, at *place, r *report, seen *looked) bo
 }
 
 func (c *check) has(v *value, name, why string, at *place, r *report) bool {
-	if c.step(1+len(v.members)/16) && v.find(name) != nil {
+	if c.finds(v, name) {
 		return true
 	}
 	r.add(&place{at, name, -1}, "is missing%s", why)
 	return false
+}
+
+// finds reports whether an object has a member.
+func (c *check) finds(v *value, name string) bool {
+	return c.step(1+len(v.members)/16) && v.find(name) != nil
 }
 
 // member checks one member of an object.
@@ -548,8 +562,9 @@ func (v *value) quote() string {
 		return "a certain " + strings.TrimPrefix(strings.TrimPrefix(v.kind.String(), "an "), "a ")
 	case text:
 		return strconv.Quote(clip(v.text, 100))
+	default:
+		return clip(v.text, 100)
 	}
-	return clip(v.text, 100)
 }
 
 func listed(values []*value) string {

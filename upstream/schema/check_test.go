@@ -91,6 +91,11 @@ func TestProblems(t *testing.T) {
 }
 
 func TestProblemsAreFew(t *testing.T) {
+	form := `{"properties":{"a":{"type":"null"}},"required":["b"]}`
+	many := problems(compile(t, `{"items":{"anyOf":[`+form+`,`+form+`]}}`), `[`+strings.Repeat(`{"a":1},`, 10_000)+`{}]`)
+	if len(many) != maxProblems+1 {
+		t.Errorf("%d problems with forms", len(many))
+	}
 	got := problems(compile(t, `{"items":{"type":"null"}}`), `[`+strings.Repeat("1,", 10_000)+`1]`)
 	if len(got) != maxProblems+1 || got[maxProblems] != "the value has 9981 more problems" {
 		t.Errorf("%d problems, the last is %q", len(got), got[len(got)-1])
@@ -138,13 +143,14 @@ func TestHostileSchemas(t *testing.T) {
 		"doubling":        {doubling.String(), `{}`},
 		"doubling deeper": {`{"allOf":[{"properties":{"a":{"$ref":"#"}}},{"properties":{"a":{"$ref":"#"}}}]}`, nested},
 		"slow pattern":    {`{"items":{"pattern":"(a{1,500}){1,2}$"}}`, `["` + strings.Repeat("a", 4<<20) + `b"]`},
+		"large enum":      {`{"enum":[` + strings.Repeat(`{"a":1},`, 9_000) + `{}]}`, `{"a":"` + strings.Repeat("x", 8<<20) + `"}`},
 		"too deep":        {`{}`, strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000)},
 		"too many":        {`{}`, `[` + strings.Repeat(`1,`, 100_000) + strings.Repeat(`[1],`, 100_000) + `1]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			got := problems(compile(t, tt.schema), tt.value)
-			if len(got) != 1 || !strings.Contains(got[0], "cannot be checked") {
+			if len(got) != 1 || !strings.Contains(got[0], "cannot be checked") && name != "large enum" {
 				t.Errorf("problems %.300q", got)
 			}
 			if took := time.Since(began); took > 5*time.Second {
@@ -159,7 +165,7 @@ func TestHostileSchemas(t *testing.T) {
 func TestAgainstOther(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	compared, refused := 0, 0
-	for range 20_000 {
+	for range 5_000 {
 		g := &generator{rng}
 		text, value := g.schema(3), g.value(3)
 		own, err := Compile([]byte(text))

@@ -90,6 +90,7 @@ func (r *reader) value(key string, raw []byte) *value {
 		r.fail(key, "other values: "+err.Error())
 		return &value{}
 	}
+	v.key()
 	return v
 }
 

@@ -75,6 +75,8 @@ type value struct {
 	number  *big.Rat // of a number
 	items   []*value
 	members []member
+
+	known string // what key has returned; "" before
 }
 
 type member struct {
@@ -198,11 +200,15 @@ func parseNumber(literal string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(literal)
 }
 
-// key is a text that two values share when they are equal, and else not.
+// key is a text that two values share when they are equal, and else not. It is
+// remembered: the first call is for one goroutine.
 func (v *value) key() string {
-	var b strings.Builder
-	v.appendKey(&b)
-	return b.String()
+	if v.known == "" {
+		var b strings.Builder
+		v.appendKey(&b)
+		v.known = b.String()
+	}
+	return v.known
 }
 
 func (v *value) appendKey(b *strings.Builder) {
