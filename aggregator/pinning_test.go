@@ -589,7 +589,7 @@ func TestFirstCallOfConnection(t *testing.T) {
 		script.Tools = raws(oldTool)
 		script.Rules = []upstreamtest.Rule{
 			{On: "tools/list", Nth: 1, Do: []upstreamtest.Step{{Await: "first"}, {Reply: raw(`{"tools":[` + oldTool + `]}`)}}},
-			{On: "tools/list", Nth: 2, Do: []upstreamtest.Step{{Await: "second"}, {Default: true}}},
+			{On: "tools/list", Nth: 1, Do: []upstreamtest.Step{{Await: "second"}, {Default: true}}},
 		}
 		server := upstreamtest.New(script)
 		again(t, pins.Block, server, func(h *host) {
