@@ -124,7 +124,7 @@ func (a *app) decide(ctx context.Context, store *approval.Store, r *approval.Req
 			if err != nil {
 				return true, err
 			}
-			defer os.Remove(path)
+			defer func() { _ = os.Remove(path) }() // it was shown, and the user can see where it is
 			fmt.Fprintf(a.Stdout, "They are in %s until you have answered.\n", path)
 			seen = true
 		case seen && answer == "yes":
