@@ -319,13 +319,13 @@ func block(name string, value *yaml.Node, indent, step string) []string {
 // flow is a value on one line.
 func flow(n *yaml.Node, quoted bool) string {
 	var parts []string
-	switch {
-	case n.Kind == yaml.MappingNode:
+	switch n.Kind {
+	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			parts = append(parts, flowKey(n.Content[i].Value, quoted)+": "+flow(n.Content[i+1], quoted))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
-	case n.Kind == yaml.SequenceNode:
+	case yaml.SequenceNode:
 		for _, item := range n.Content {
 			parts = append(parts, flow(item, quoted))
 		}
