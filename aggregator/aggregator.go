@@ -43,6 +43,10 @@ type Config struct {
 	// refuses all that somebody would have to approve.
 	Approvals *approval.Store
 
+	// Admin changes the configuration for hosts that may have that done. nil leaves
+	// the tools for that out.
+	Admin Administrator
+
 	MessageLimit int    // bytes of one message from the host; 0 = upstream.DefaultMessageLimit
 	Version      string // of weir, as serverInfo and clientInfo tell it
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -210,9 +212,9 @@ func (v *view) hides(op *operation, q query) (server, name string, verdict *poli
 	case "resource":
 		kind = catalog.Resources
 	}
-	if kind == catalog.Tools && q.subject == serversTool {
-		own := v.ownTools()
-		return policy.Own, serversToolShort, &own
+	if short, isOwn := strings.CutPrefix(q.subject, namespace.Reserved); isOwn && kind == catalog.Tools && ownToolOf(short) != nil {
+		denied := v.judgeOwn(ownToolOf(short), policy.Request{Arguments: jsonrpc.Find(q.params, "arguments")})
+		return policy.Own, short, &denied
 	}
 	route, e := v.meant(Use{Kind: kind, Name: q.subject})
 	switch {
@@ -237,15 +239,21 @@ func (s *session) recordList(told *account, method string, count, size int) {
 	})
 }
 
-// recordOwn writes what became of a call of a tool of weir's own.
-func (s *session) recordOwn(r *request, tool string, verdict policy.Verdict, size int) {
-	r.told.judged = judgedAs(&verdict)
-	outcome := audit.OK
-	if !verdict.Callable() {
-		outcome = audit.Denied
+// tellOwn is tell for one of weir's own tools.
+func (s *session) tellOwn(told *account, t *ownTool, verdict *policy.Verdict, arguments []byte) {
+	if s.a.cfg.Audit == nil {
+		return
 	}
-	s.record(&r.told, &audit.Record{
-		Server: policy.Own, Kind: audit.KindTool, Method: toolCall.method, Name: tool, Outcome: outcome, ResponseBytes: size,
+	told.server, told.name, told.judged = policy.Own, t.short, judgedAs(verdict)
+	if s.a.cfg.Audit.TakesArguments() {
+		told.args = bytes.Clone(arguments)
+	}
+}
+
+// recordOwn writes what became at once of a call of one of weir's own tools.
+func (s *session) recordOwn(told *account, outcome string, size int) {
+	s.record(told, &audit.Record{
+		Server: policy.Own, Kind: audit.KindTool, Method: toolCall.method, Name: told.name, Outcome: outcome, ResponseBytes: size,
 	})
 }
 
@@ -406,8 +414,5 @@ func (l *viewedList) count(in shape) int {
 	if l.hidden && !in.apps {
 		n -= len(slices.DeleteFunc(slices.Clone(l.routes), func(r *catalog.Route) bool { return !r.AppOnly() }))
 	}
-	if l.own {
-		n++
-	}
-	return n
+	return n + len(l.own)
 }

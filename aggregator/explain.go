@@ -34,8 +34,9 @@ var ErrNoSuchName = errors.New("no server lists it, and none is named in it")
 
 // Explain says what the policy makes of a use, with the lists as they are now.
 // It asks nobody and sends nothing.
-func (a *Aggregator) Explain(u Use) (Explanation, error) {
-	v := a.view.Load()
+func (a *Aggregator) Explain(u Use) (Explanation, error) { return a.view.Load().explain(u) }
+
+func (v *view) explain(u Use) (Explanation, error) {
 	route, e := v.meant(u)
 	if e.Server == "" {
 		return e, fmt.Errorf("%q: %w", u.Name, ErrNoSuchName)

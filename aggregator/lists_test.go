@@ -386,7 +386,7 @@ func TestPolicy(t *testing.T) {
 
 // TestOwnTools: weir__servers is there while nothing is configured, or by a rule.
 func TestOwnTools(t *testing.T) {
-	const notice = "Add servers to <mcp.yaml>."
+	const notice, escaped = "Add servers to <mcp.yaml>.", `Add servers to \u003cmcp.yaml\u003e.`
 	level := func(l policy.Level) *policy.Level { return &l }
 	own := policy.Own
 	ruled := func(t *testing.T, l policy.Level) *policy.Policy {
@@ -401,9 +401,9 @@ func TestOwnTools(t *testing.T) {
 		cfg.Notice, cfg.Policy = notice, policy.DenyAll("broken")
 		_, h := start(t, cfg)
 		want(t, "initialize", h.send(initialize), result(`"init"`, `"protocolVersion":"2025-11-25",`+toolClaims+`,"instructions":"`+notice+`","serverInfo":`+weirInfo))
-		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+serversDefinition+`]`))
-		want(t, "call", h.send(legacy.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+notice+`"}]`))
-		want(t, "modern call", h.send(modern.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+notice+`"}],"resultType":"complete",`+serverMeta))
+		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+ownDefinitions("servers")+`]`))
+		want(t, "call", h.send(legacy.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+escaped+`"}]`))
+		want(t, "modern call", h.send(modern.call("2", "weir__servers", "{}")), result("2", `"content":[{"type":"text","text":"`+escaped+`"}],"resultType":"complete",`+serverMeta))
 	})
 	bubble(t, "no servers, but a rule that denies", func(t *testing.T) {
 		cfg := config(t, nil)
@@ -417,7 +417,7 @@ func TestOwnTools(t *testing.T) {
 		cfg.Policy = ruled(t, policy.Execute)
 		_, h := start(t, cfg)
 		h.send(legacy.open()...)
-		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+serversDefinition+`]`))
+		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+ownDefinitions("servers", "explain", "restart")+`]`))
 		want(t, "call", h.send(legacy.call("2", "weir__servers", "{}")), result("2",
 			`"content":[{"type":"text","text":"a: ready, 1 tools, protocol 2025-11-25, listed 0s ago\ngone: backoff, 0 tools: the server could not be reached"}]`))
 	})

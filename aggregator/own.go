@@ -1,106 +1,216 @@
 package aggregator
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
 	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/audit"
+	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// weir's own tool. It stands on the server "weir", which no default and no
-// glob of a policy covers.
-const (
-	serversTool      = "weir__servers"
-	serversToolShort = "servers"
-)
+// This file is calls of weir's own tools. They stand on the server "weir", which
+// no default and no glob of a policy covers: only a rule that names it.
 
-// ownTools is the policy's word on weir__servers. Without any rule it may be
-// used while no server is configured, for somebody must say what to do.
-func (v *view) ownTools() policy.Verdict {
-	verdict := v.judgeOwn(serversToolShort)
-	if len(v.servers) == 0 && verdict.Rule == "" {
+// A deed is what a call of one of weir's own tools comes to.
+type deed struct {
+	// run does it, and says what is to be told. An error is a *ChangeError, or one
+	// that hosts are told nothing of.
+	run func(ctx context.Context, s *session) (string, error)
+
+	// why is what a person must be told, who is always asked; nil if nobody is.
+	why func(v *view) string
+
+	// prepare finds out what is to be done, where that is not in the arguments
+	// alone; nil if it is. The deed it returns has none.
+	prepare func(s *session) (deed, error)
+
+	// shown is the raw arguments as a person is to see them; nil for those of the
+	// call. A yes is to exactly that.
+	shown []byte
+
+	quick bool // it waits for nothing
+}
+
+// listedOwn are weir's own tools that are in the list.
+func (v *view) listedOwn() []*ownTool {
+	var listed []*ownTool
+	for _, t := range ownTools {
+		if v.judgeOwn(t, policy.Request{Listing: true}).Listed() {
+			listed = append(listed, t)
+		}
+	}
+	return listed
+}
+
+// judgeOwn is the policy's word on one of weir's own tools; r says how it is asked
+// for. Without any rule weir__servers may be used while no server is configured,
+// for somebody must say what to do. A tool that nobody has made possible is not
+// there.
+func (v *view) judgeOwn(t *ownTool, r policy.Request) policy.Verdict {
+	if !v.able[t.able] {
+		return policy.Verdict{}
+	}
+	r.Server, r.Kind, r.Name = policy.Own, policy.Tool, t.short
+	verdict := v.decide(r)
+	if t.short == serversTool && len(v.servers) == 0 && verdict.Rule == "" {
 		return policy.Verdict{Level: policy.Execute}
 	}
 	return verdict
 }
 
-const serversDefinition = `{"name":"` + serversTool + `","title":"Servers behind weir",` +
-	`"description":"Lists the MCP servers that weir is configured with: state, protocol revision, how much it lists, and what is wrong with each that does not work.",` +
-	`"inputSchema":{"type":"object","properties":{},"additionalProperties":false},` +
-	`"annotations":{"readOnlyHint":true,"openWorldHint":false}}`
-
-// appendOwnTools puts weir's own definitions at the end of a "tools" member.
-func appendOwnTools(tools []byte, alone bool) []byte {
-	tools = tools[:len(tools)-1]
-	if !alone {
-		tools = append(tools, ',')
-	}
-	return append(append(tools, serversDefinition...), ']')
-}
-
-// callOwnTool answers a call of weir__servers. It reports false for any other
-// name, and when the tool does not exist for the principal.
+// callOwnTool answers a call of one of weir's own tools. It reports false for any
+// other name, and where the tool does not exist for the principal.
 func (s *session) callOwnTool(r *request, name string) bool {
-	if name != serversTool {
+	short, ok := strings.CutPrefix(name, namespace.Reserved)
+	t := ownToolOf(short)
+	if !ok || t == nil {
 		return false
 	}
-	verdict := s.view().ownTools()
+	arguments := jsonrpc.Find(r.params, "arguments")
+	v := s.view()
+	verdict := v.judgeOwn(t, policy.Request{Arguments: arguments})
 	if !verdict.Listed() {
 		return false
 	}
-	if !verdict.Callable() {
-		text := fmt.Sprintf("Tool %q may be seen but not called: %s.", name, verdict.Reason)
-		data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: policy.Own}, serversToolShort)
-		result := s.a.toolError(text, data, r.modern)
-		s.recordOwn(r, serversToolShort, verdict, len(result))
+	s.tellOwn(&r.told, t, &verdict, arguments)
+	if refused := s.a.refuseOwn(t, verdict, r.modern); refused != nil {
+		s.refuseOwnCall(r, refused, audit.Denied)
+		return true
+	}
+	args := readOwnArguments(arguments)
+	d := t.deed(args)
+	if problems := args.wrong(); problems != "" {
+		s.refuseOwnCall(r, s.a.ownFailure(t, upstream.KindValidation, problems, r.modern), audit.Refused)
+		return true
+	}
+	if d.prepare != nil {
+		var err error
+		if d, err = d.prepare(s); err != nil {
+			result, outcome := s.a.ownAnswer(t, "", err, r.modern)
+			s.refuseOwnCall(r, &refusal{result: result}, outcome)
+			return true
+		}
+	}
+	switch {
+	case d.why != nil || verdict.Ask:
+		s.askForOwn(r, t, d, v, verdict, arguments)
+	case d.quick:
+		text, err := d.run(s.ctx, s)
+		result, outcome := s.a.ownAnswer(t, text, err, r.modern)
+		s.recordOwn(&r.told, outcome, len(result))
 		s.reply(&s.batch, r.id, result)
-		return true
+	default:
+		s.later(r, toolCall, func(ctx context.Context, c *call) { c.doOwn(ctx, t, d) })
 	}
-	if verdict.Ask {
-		modern := r.modern
-		r.told.server, r.told.name, r.told.judged = policy.Own, serversToolShort, judgedAs(&verdict)
-		s.askForOwn(r, approval.Subject{
-			Name: serversToolShort, Arguments: jsonrpc.Find(r.params, "arguments"),
-			Definition: []byte(serversDefinition), Why: askedBy(verdict),
-		}, func() []byte { return s.a.textResult(s.a.describeServers(), modern) })
-		return true
-	}
-	result := s.a.textResult(s.a.describeServers(), r.modern)
-	s.recordOwn(r, serversToolShort, verdict, len(result))
-	s.reply(&s.batch, r.id, result)
 	return true
 }
 
-// askForOwn lets a tool of weir's own answer once that is approved.
-func (s *session) askForOwn(r *request, subject approval.Subject, answer func() (result []byte)) {
-	subject.Server, subject.Kind = policy.Own, policy.Tool
+// refuseOwnCall answers a call of one of weir's own tools that comes to nothing.
+func (s *session) refuseOwnCall(r *request, refused *refusal, outcome string) {
+	s.recordOwn(&r.told, outcome, len(refused.result))
+	s.refuseWith(&s.batch, r.id, refused)
+}
+
+// refuseOwn refuses a tool that may be seen but not called; nil if it may be.
+func (a *Aggregator) refuseOwn(t *ownTool, verdict policy.Verdict, modern bool) *refusal {
+	if verdict.Level >= t.needs {
+		return nil
+	}
+	text := fmt.Sprintf("Tool %q may be seen but not called: it needs the level %s on the server %q, and %s. "+
+		"Only the user can change that, in weir's configuration.", t.name(), t.needs, policy.Own, verdict.Reason)
+	data := errorData(upstream.KindAuthorization, &upstream.Fault{Server: policy.Own}, t.short)
+	return &refusal{result: a.toolError(text, data, modern)}
+}
+
+func (a *Aggregator) ownFailure(t *ownTool, kind upstream.Kind, text string, modern bool) *refusal {
+	data := errorData(kind, &upstream.Fault{Server: policy.Own}, t.short)
+	return &refusal{result: a.toolError(text, data, modern)}
+}
+
+// askForOwn does a deed once a person has approved it.
+func (s *session) askForOwn(r *request, t *ownTool, d deed, v *view, verdict policy.Verdict, arguments []byte) {
+	why := whyOwn(v, d, verdict)
+	subject := approval.Subject{Server: policy.Own, Kind: policy.Tool, Name: t.short, Arguments: arguments, Why: why}
+	if d.shown != nil {
+		subject.Arguments = d.shown
+	}
 	asked, refused := s.newApproval(toolCall, subject, r.modern)
 	if refused != nil {
-		s.record(&r.told, &audit.Record{
-			Server: policy.Own, Kind: auditKind(toolCall.method), Method: toolCall.method, Name: subject.Name,
-			Outcome: audit.Refused, ResponseBytes: len(refused.result),
-		})
-		s.refuseWith(&s.batch, r.id, refused)
+		s.refuseOwnCall(r, refused, audit.Refused)
 		return
 	}
-	s.whenApproved(r, toolCall, &errand{asked: asked, params: cloneMembers(r.params), run: func(b *jsonrpc.Batch, c *call) {
-		if c.end() {
-			result := answer()
-			c.record(audit.OK, len(result), "", false)
-			s.reply(b, c.id, result)
+	params := cloneMembers(r.params)
+	s.whenApproved(r, toolCall, &errand{asked: asked, params: params, run: func(_ *jsonrpc.Batch, c *call) {
+		now := s.view()
+		arguments := jsonrpc.Find(params, "arguments")
+		verdict := now.judgeOwn(t, policy.Request{Arguments: arguments})
+		s.mu.Lock()
+		s.tellOwn(&c.told, t, &verdict, arguments)
+		s.mu.Unlock()
+		switch {
+		case !verdict.Listed():
+			c.refuse(nil, unknownTool(t.name()))
+		case verdict.Level < t.needs:
+			c.refuse(nil, s.a.refuseOwn(t, verdict, c.modern))
+		case whyOwn(now, d, verdict) != why:
+			c.refuse(nil, s.a.ownFailure(t, upstream.KindApproval,
+				"The policy has changed while this waited for the user's approval. Nothing was done; make the call again.", c.modern))
+		default:
+			c.doOwn(s.ctx, t, d)
 		}
 	}})
 }
 
+// whyOwn is what a person is told of why they are asked.
+func whyOwn(v *view, d deed, verdict policy.Verdict) string {
+	var reasons []string
+	if d.why != nil {
+		reasons = append(reasons, d.why(v))
+	}
+	if verdict.Ask {
+		reasons = append(reasons, askedBy(verdict))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// doOwn does a deed and answers the request, unless that has ended.
+func (c *call) doOwn(ctx context.Context, t *ownTool, d deed) {
+	text, err := d.run(ctx, c.s)
+	if !c.end() {
+		return
+	}
+	result, outcome := c.s.a.ownAnswer(t, text, err, c.modern)
+	c.record(outcome, len(result), "", false)
+	c.s.reply(nil, c.id, result)
+}
+
+// ownAnswer is the result that tells what came of a deed, and what that is for the
+// audit log.
+func (a *Aggregator) ownAnswer(t *ownTool, text string, err error, modern bool) (result []byte, outcome string) {
+	if err == nil {
+		return a.textResult(text, modern), audit.OK
+	}
+	failed, ok := errors.AsType[*ChangeError](err)
+	if !ok {
+		a.log.Warn().Err(err).Str("tool", t.name()).Msg("calling")
+		failed = &ChangeError{Kind: upstream.KindToolExecution, Text: "It could not be done; weir's log says why."}
+	}
+	return a.ownFailure(t, failed.Kind, failed.Text, modern).result, audit.Error
+}
+
 // textResult is a result of one text.
 func (a *Aggregator) textResult(text string, modern bool) []byte {
-	out := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), text)
-	out = append(out, `}]`...)
+	out := encoded(mcp.NewToolResultText(text))
+	out = out[:len(out)-1]
 	if modern {
 		out = a.appendServerMeta(append(out, `,"resultType":"complete",`...))
 	}

@@ -47,8 +47,3 @@ func (v *view) readable(server, uri string) bool { return v.judgeURI(server, uri
 func (v *view) present(server string) bool {
 	return v.decide(policy.Request{Server: server, Listing: true}).Listed()
 }
-
-// judgeOwn is the policy's word on a tool of weir's own, by its short name.
-func (v *view) judgeOwn(tool string) policy.Verdict {
-	return v.decide(policy.Request{Server: policy.Own, Kind: policy.Tool, Name: tool})
-}

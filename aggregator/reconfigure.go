@@ -30,16 +30,24 @@ func (a *Aggregator) Reconfigure(cfg Config) (Changes, error) {
 	if a.ctx.Err() != nil {
 		return Changes{}, ErrClosed
 	}
-	m := a.move(&cfg)
-	wanted := a.welcome(m)
-	a.world.Store(m.world(&cfg))
+	m := a.move(&cfg, nil)
 	a.problem.Store(nil)
+	a.settle(m, &cfg)
+	return m.changes, nil
+}
+
+// settle puts the next world in place. The caller holds a.shaping.
+func (a *Aggregator) settle(m *move, cfg *Config) {
+	wanted := a.welcome(m)
+	a.world.Store(m.world(cfg))
 	if a.setSnapshot() {
 		a.pushes.soon()
 	}
 	a.refollow(m.successors)
-	for _, s := range m.fresh {
-		s.up.ConnectIfEager()
+	if a.opened.Load() {
+		for _, s := range m.fresh {
+			s.up.ConnectIfEager()
+		}
 	}
 	for _, s := range wanted {
 		s.refresh(everyKind)
@@ -49,7 +57,6 @@ func (a *Aggregator) Reconfigure(cfg Config) (Changes, error) {
 		s.up.Leave()
 		a.spawn(func() { a.drain(s) })
 	}
-	return m.changes, nil
 }
 
 // NoteProblem says why a configuration that was to be taken is not: weir__servers
@@ -69,8 +76,9 @@ type move struct {
 	changes Changes
 }
 
-// move finds out who stays, and makes who comes.
-func (a *Aggregator) move(cfg *Config) *move {
+// move finds out who stays, and makes who comes. ending does not stay, whatever is
+// configured; nil for none.
+func (a *Aggregator) move(cfg *Config, ending *server) *move {
 	m := &move{from: a.world.Load(), successors: make(map[*server]*server)}
 	for _, s := range m.from.servers {
 		m.successors[s] = nil
@@ -78,7 +86,7 @@ func (a *Aggregator) move(cfg *Config) *move {
 	for i := range cfg.Servers {
 		next := &cfg.Servers[i]
 		old := m.from.byName[next.Name]
-		if old != nil && old.stays(next) {
+		if old != nil && old != ending && old.stays(next) {
 			delete(m.successors, old)
 			m.servers = append(m.servers, old)
 			continue

@@ -146,7 +146,7 @@ func TestReconfigureAdds(t *testing.T) {
 	bubble(t, "where there was nothing", func(t *testing.T) {
 		b, h := benchOf(t, map[string]*upstreamtest.Server{"a": upstreamtest.New(withTools("x"))})
 		h.send(legacy.open()...)
-		want(t, "before", h.send(listRequest(legacy, "1")), result("1", `"tools":[`+serversDefinition+`]`))
+		want(t, "before", h.send(listRequest(legacy, "1")), result("1", `"tools":[`+ownDefinitions("servers")+`]`))
 		b.reconfigure(t, []string{"a"}, nil)
 		pass(time.Second)
 		want(t, "told", h.received(), changed)
@@ -511,7 +511,7 @@ func TestReconfigureTasks(t *testing.T) {
 func TestReconfigureEarly(t *testing.T) {
 	bubble(t, "before the host", func(t *testing.T) {
 		b, h := benchOf(t, map[string]*upstreamtest.Server{"a": upstreamtest.New(withTools("x")), "b": upstreamtest.New(withTools("y"))}, "a")
-		b.reconfigure(t, []string{"b"}, nil)
+		b.reconfigure(t, []string{"b"}, func(c *Config) { c.Servers[0].Eager = true })
 		synctest.Wait()
 		if n := b.open.Load(); n != 0 {
 			t.Errorf("%d connections before the host's first message", n)

@@ -14,6 +14,7 @@ type view struct {
 	*world
 	client   policy.Client // whose view it is, where that makes a difference
 	clients  *clientViews  // the views of the others; nil where it makes none
+	able     abilities
 	learned  *learned
 	snapshot *catalog.Snapshot
 	held     held // of it, what pins keep from hosts
@@ -69,7 +70,7 @@ func sameText(a error) func(error) bool {
 // look applies the policy to a snapshot. weir's own tools stand behind the
 // servers'.
 func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snapshot, h held) *view {
-	v := &view{world: w, client: client, learned: a.learned, snapshot: snapshot, held: h, shown: make(map[string]bool, len(w.servers))}
+	v := &view{world: w, client: client, able: a.abilities(), learned: a.learned, snapshot: snapshot, held: h, shown: make(map[string]bool, len(w.servers))}
 	for k := range catalog.Kind(catalog.Kinds) {
 		l := &viewedList{kind: k}
 		for _, route := range snapshot.Routes(k) {
@@ -83,7 +84,7 @@ func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snap
 		}
 		v.lists[k] = l
 	}
-	v.lists[catalog.Tools].own = v.ownTools().Listed()
+	v.lists[catalog.Tools].own = v.listedOwn()
 	for _, s := range w.servers {
 		if v.mayShow(s) {
 			v.shown[s.Name] = true
@@ -110,7 +111,7 @@ func (v *view) mayShow(s *server) bool {
 // too.
 func (v *view) claims() catalog.Claims {
 	claims := v.snapshot.Claims(v.shows)
-	claims.Tools = claims.Tools || v.lists[catalog.Tools].own
+	claims.Tools = claims.Tools || len(v.lists[catalog.Tools].own) > 0
 	return claims
 }
 

@@ -13,7 +13,7 @@ import (
 type viewedList struct {
 	kind   catalog.Kind
 	routes []*catalog.Route
-	own    bool // weir's own tools stand behind them
+	own    []*ownTool // weir's own, which stand behind them
 
 	loose  bool // some have an output schema that legacy hosts may not bear
 	hidden bool // some are for apps only
@@ -41,7 +41,7 @@ func (l *viewedList) add(route *catalog.Route) {
 // adopt takes over what was written of an earlier view if that says the same,
 // and reports whether it does.
 func (l *viewedList) adopt(before *viewedList) bool {
-	if before == nil || l.own != before.own || !catalog.Same(l.routes, before.routes) {
+	if before == nil || !slices.Equal(l.own, before.own) || !catalog.Same(l.routes, before.routes) {
 		return false
 	}
 	for i := range l.written {
@@ -77,8 +77,8 @@ func (l *viewedList) write(s shape) []byte {
 		routes = slices.DeleteFunc(slices.Clone(routes), (*catalog.Route).AppOnly)
 	}
 	text := catalog.AppendList(nil, l.kind, routes, catalog.Shape{Legacy: s.legacy, Polled: !s.tasks})
-	if l.own {
-		text = appendOwnTools(text, len(routes) == 0)
+	if len(l.own) > 0 {
+		text = appendOwnTools(text, len(routes) == 0, l.own)
 	}
 	return text
 }

@@ -65,14 +65,17 @@ func (a *app) load() (*config.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := config.Load(config.Options{
-		Path: a.configFlag, Key: key, Profile: a.identity.profile.or(a.getenv(profileVariable)),
-	})
+	file, err := config.Load(a.options(key))
 	if err != nil {
 		return nil, err
 	}
 	file.Warnings = append(warnings, file.Warnings...)
 	return file, nil
+}
+
+// options are what this run says of itself.
+func (a *app) options(key []byte) config.Options {
+	return config.Options{Path: a.configFlag, Key: key, Profile: a.identity.profile.or(a.getenv(profileVariable))}
 }
 
 // readKey returns the key that this run was given; nil for none. A variable that

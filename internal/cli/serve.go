@@ -36,6 +36,7 @@ func (a *app) serve(ctx context.Context) error {
 	r := a.newReloader()
 	cfg := r.firstConfig(ctx)
 	defer closeAudit(cfg.Audit, r.log)
+	cfg.Admin = administrator{r}
 	weir := aggregator.New(cfg)
 	defer weir.Close()
 	r.weir = weir

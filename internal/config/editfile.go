@@ -48,6 +48,11 @@ func EditFile(ctx context.Context, o Options, change Change, locks state.Folder)
 	if err != nil && !isNew {
 		return fmt.Errorf("changing the configuration: %w", err)
 	}
+	if careful, ok := change.(HarmlessAlias); ok {
+		if err := careful.check(o, before); err != nil {
+			return err
+		}
+	}
 	after, err := Edit(before, change)
 	if err != nil {
 		return err
