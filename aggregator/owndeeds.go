@@ -168,11 +168,25 @@ func readAdd(a *ownArguments) deed {
 	return d
 }
 
-// wouldSay is what the policy says of a server that is not there yet, by its name.
+// wouldSay is all that the policy may say of a server that is not there yet, by its
+// name.
 func (v *view) wouldSay(server string) string {
-	verdict := v.decide(policy.Request{Server: server, Listing: true})
-	return verdict.Reason + inBrackets(shortPosition(verdict.Pos))
+	var all []string
+	for _, verdict := range v.policy.Concerning(server) {
+		if verdict.Ask {
+			all = append(all, verdict.AskReason+inBrackets(shortPosition(verdict.AskPos)))
+			continue
+		}
+		all = append(all, verdict.Reason+inBrackets(shortPosition(verdict.Pos)))
+	}
+	if more := len(all) - maxTold; more > 0 {
+		all = append(all[:maxTold], fmt.Sprintf("and %d rules more", more))
+	}
+	return strings.Join(all, "; ")
 }
+
+// maxTold is how many rules a person is told of at once.
+const maxTold = 20
 
 func readRemove(a *ownArguments) deed {
 	name := a.need("server")
