@@ -330,6 +330,7 @@ func flow(n *yaml.Node, quoted bool) string {
 			parts = append(parts, flow(item, quoted))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	case yaml.ScalarNode, yaml.DocumentNode, yaml.AliasNode: // a change has no others than scalars
 	}
 	return flowKey(n.Value, quoted)
 }
