@@ -54,6 +54,16 @@ type driver struct {
 	drops []string
 }
 
+// seen is the definition of a tool as the client gets it through weir. One of the
+// modern era has declared no tasks: weir waits for the end of a task that the
+// tool needs, so that the client need not know of any.
+func (d driver) seen(definition string) string {
+	if !strings.HasSuffix(d.name, ", modern") {
+		return definition
+	}
+	return strings.Replace(definition, `"taskSupport":"required"`, `"taskSupport":"optional"`, 1)
+}
+
 var drivers = []driver{
 	{"raw", driveRaw(upstreamtest.Legacy), driveRaw(upstreamtest.Legacy), nil},
 	{"raw, modern", driveRaw(upstreamtest.Legacy), driveRaw(upstreamtest.Modern), nil},

@@ -151,7 +151,7 @@ func TestRealServers(t *testing.T) {
 			weir := target{command: func() *exec.Cmd { return p.weir(t, p.realConfig(web)) }}
 			got := d.through(t, weir, calls)
 			for i := range want.tools {
-				want.tools[i] = d.known(t, want.tools[i])
+				want.tools[i] = d.known(t, d.seen(want.tools[i]))
 			}
 			for i := range got.tools {
 				got.tools[i] = d.known(t, got.tools[i])
