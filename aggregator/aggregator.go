@@ -149,7 +149,7 @@ func New(cfg Config) *Aggregator {
 		whole:     make(chan struct{}),
 		learned:   newLearned(),
 		seal:      newSealer(),
-		tasks:     newTaskSealer(cfg.Store.Secret("tasks")),
+		tasks:     newTaskSealer(cfg.Store.Secret(tasksOf(cfg.Principal))),
 		sessions:  make(map[*session]struct{}),
 		questions: make(map[*upstream.Question]func(*jsonrpc.Batch, []byte)),
 		followers: make(map[followed]int),

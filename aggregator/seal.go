@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -93,10 +94,20 @@ func (s *sealer) mac(text []byte) []byte {
 
 // A taskSealer makes the task ids that hosts see. They say whose task it is and
 // what the server calls it, and cannot be made by anybody else. A task has the
-// same id whenever it is told of, in every weir of the user.
+// same id whenever it is told of, in every weir of the principal.
 type taskSealer struct {
 	aead  cipher.AEAD
 	nonce []byte // key of the nonces
+}
+
+// tasksOf is the label of the secret for a principal's tasks: an id that one has
+// been told is none to another, who shares the servers but not the policy. A host
+// chooses its profile itself, so that makes no difference.
+func tasksOf(who policy.Principal) string {
+	if who.Key == "" {
+		return "tasks"
+	}
+	return "tasks of " + who.Key
 }
 
 // newTaskSealer makes a sealer from a secret of 32 bytes.

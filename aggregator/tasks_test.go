@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -211,5 +213,37 @@ func TestTaskIDs(t *testing.T) {
 	}
 	if !json.Valid([]byte(`"` + sealed + `"`)) {
 		t.Errorf("%q has to be escaped", sealed)
+	}
+}
+
+// TestTasksOfOthers: who shares the servers with another key knows no tasks by
+// that one's ids, and by its own those of an earlier weir.
+func TestTasksOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	weirOf := func(who policy.Principal) *Aggregator {
+		cfg := config(t, nil)
+		store, err := catalog.OpenStore(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Store, cfg.Principal = store, who
+		a := New(cfg)
+		t.Cleanup(a.Close)
+		return a
+	}
+	phone := policy.Principal{Key: "phone"}
+	id := weirOf(phone).tasks.seal("up", "t1")
+	for _, tt := range []struct {
+		who   policy.Principal
+		knows bool
+	}{
+		{phone, true},
+		{policy.Principal{Key: "phone", Profile: "work"}, true},
+		{policy.Principal{Key: "laptop"}, false},
+		{policy.Principal{}, false},
+	} {
+		if _, _, ok := weirOf(tt.who).tasks.open(id); ok != tt.knows {
+			t.Errorf("%+v: got %t, want %t", tt.who, ok, tt.knows)
+		}
 	}
 }
