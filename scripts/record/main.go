@@ -1,10 +1,14 @@
-// Record writes docs/demo.svg anew from a run of "weir demo" on a terminal:
+// Record draws what a terminal showed: docs/demo.svg, and docs/policy.svg of a
+// folder with the configuration that is in scripts/record.
 //
-//	go build -o /tmp/weir . && script -qec "/tmp/weir demo" /dev/null | go run ./scripts/record > docs/demo.svg
+//	go build -o ~/bin/weir .
+//	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
+//	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"html"
 	"os"
@@ -35,7 +39,8 @@ var colours = map[string]string{
 var code = regexp.MustCompile("\x1b\\[([0-9]+)m")
 
 func main() {
-	lines, err := read()
+	label := strings.Join(os.Args[1:], " ")
+	lines, err := read(label)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
@@ -46,10 +51,10 @@ func main() {
 	}
 	width := int(float64(columns)*charWidth) + 2*margin
 	height := len(lines)*lineHeight + 2*margin
-	fmt.Printf(`<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="weir demo">
-<style>text{font:%dpx ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6edf3;white-space:pre;animation:a .1s both}@keyframes a{from{opacity:0}}</style>
+	fmt.Printf(`<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img" aria-label="%[4]s">
+<style>text{font:%[3]dpx ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#e6edf3;white-space:pre;animation:a .1s both}@keyframes a{from{opacity:0}}</style>
 <rect width="100%%" height="100%%" rx="8" fill="#0d1117"/>
-`, width, height, fontSize)
+`, width, height, fontSize, html.EscapeString(cmp.Or(label, "a terminal")))
 	for i, line := range lines {
 		if line == "" {
 			continue
@@ -60,8 +65,11 @@ func main() {
 	fmt.Println("</svg>")
 }
 
-func read() (lines []string, err error) {
-	lines = append(lines, "\x1b[2m$\x1b[0m weir demo", "")
+// read returns the lines of stdin, after that of the command if one is named.
+func read(command string) (lines []string, err error) {
+	if command != "" {
+		lines = append(lines, "\x1b[2m$\x1b[0m "+command, "")
+	}
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		lines = append(lines, strings.TrimRight(in.Text(), "\r "))
