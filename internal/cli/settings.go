@@ -39,11 +39,7 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 		Log:          log,
 	}
 	for _, s := range file.Servers {
-		cfg.Servers = append(cfg.Servers, aggregator.Server{
-			Config: s.Config, Prefix: s.Prefix, Aliases: s.Aliases, Tools: s.Tools, Questions: s.Questions,
-			Pin: s.Pin, Overrides: s.Overrides, Validate: s.Validate,
-			AsSent: s.AsSent, Redact: s.Redact, Limits: s.Limits,
-		})
+		cfg.Servers = append(cfg.Servers, s.Server)
 	}
 	switch {
 	case file.Denied != "":

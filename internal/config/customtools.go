@@ -80,7 +80,8 @@ func (m *maker) customServer(e *expander, tools []customtools.Tool) {
 	if len(m.doc.Tools) == 0 || m.selected != nil && !m.selected[customtools.Name] {
 		return
 	}
-	s := Server{Prefix: customtools.Name, Pos: m.doc.Tools[0].pos}
+	s := Server{Pos: m.doc.Tools[0].pos}
+	s.Prefix = customtools.Name
 	s.Name, s.Transport, s.CustomTools = customtools.Name, upstream.Custom, tools
 	s.Resolve, s.MessageLimit = e.resolve, m.file.MessageLimit
 	s.ConnectTimeout, s.ListTimeout = upstream.DefaultConnectTimeout, upstream.DefaultListTimeout

@@ -7,10 +7,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/namespace"
-	"github.com/weir-mcp/weir/aggregator/overrides"
-	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
-	"github.com/weir-mcp/weir/upstream"
 )
 
 // DefaultCacheMaxAge is how old a stored list may be before it is refreshed.
@@ -42,18 +39,8 @@ type File struct {
 
 // A Server is one entry of servers.
 type Server struct {
-	upstream.Config
+	aggregator.Server
 
-	Prefix      string        // of its exposed names; "" = they have none
-	Aliases     []string      // sorted
-	Tools       policy.Filter // over original names of tools
-	Questions   aggregator.Questions
-	Overrides   map[string]*overrides.Override // by original names of tools
-	Validate    bool                           // check arguments against the tools' own schemas
-	Pin         pins.Mode                      // what becomes of definitions that have changed
-	AsSent      bool                           // what it writes to be shown is shown as it stands
-	Redact      []string                       // the detectors of secrets in what it sends; nil for none
-	Limits      aggregator.Limits
 	Description string
 	Tags        []string
 	Pos         policy.Position

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
@@ -194,11 +195,14 @@ log: {level: debug}
 		Path: path,
 		Servers: []Server{
 			{
-				Config: files, Prefix: "files", Pos: at(3), Description: "Files of mine", Tags: []string{"work", "local"}, Pin: pins.Block,
-				Tools: policy.Filter{Include: []policy.Glob{include}, Exclude: []policy.Glob{exclude}},
+				Server: aggregator.Server{
+					Config: files, Prefix: "files", Pin: pins.Block,
+					Tools: policy.Filter{Include: []policy.Glob{include}, Exclude: []policy.Glob{exclude}},
+				},
+				Pos: at(3), Description: "Files of mine", Tags: []string{"work", "local"},
 			},
-			{Config: github, Prefix: "gh", Aliases: []string{"gh", "hub"}, Pos: at(18)},
-			{Config: off, Pos: at(23), Pin: pins.Off},
+			{Server: aggregator.Server{Config: github, Prefix: "gh", Aliases: []string{"gh", "hub"}}, Pos: at(18)},
+			{Server: aggregator.Server{Config: off, Pin: pins.Off}, Pos: at(23)},
 		},
 		Aliases:      map[string]string{"gh": "github", "hub": "github"},
 		Policy:       policy.AllowAll(),
