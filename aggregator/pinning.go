@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -75,16 +76,16 @@ func (p *standing) count(l *catalog.Lists) int {
 // guarded by checking, which is held while files are read and written: it orders
 // comparisons, so that the last one is the newest.
 type pinning struct {
-	checking chan struct{}            // holds a token while lists are compared
-	first    *catalog.Lists           // from the disk, and not compared yet
-	told     map[pins.Key]pins.Digest // changes that were logged
-	trouble  string                   // that was logged last
-	standing *standing                // guarded by server.mu
-	stamp    pins.Stamp               // guarded by server.mu; of the pins that standing is of
+	checking chan struct{}                 // holds a token while lists are compared
+	first    *catalog.Lists                // from the disk, and not compared yet
+	told     map[pins.Key]canonical.Digest // changes that were logged
+	trouble  string                        // that was logged last
+	standing *standing                     // guarded by server.mu
+	stamp    pins.Stamp                    // guarded by server.mu; of the pins that standing is of
 }
 
 func newPinning() pinning {
-	return pinning{checking: make(chan struct{}, 1), told: make(map[pins.Key]pins.Digest)}
+	return pinning{checking: make(chan struct{}, 1), told: make(map[pins.Key]canonical.Digest)}
 }
 
 // saveStanding notes the outcome of a comparison.
@@ -212,7 +213,7 @@ func (s *server) pin(book *pins.Book, fresh []pins.Item, p *standing) *pins.Book
 
 // tellChange logs a change once.
 func (s *server) tellChange(item pins.Item, book *pins.Book) {
-	digest := pins.DigestOf(item.Raw)
+	digest := canonical.DigestOf(item.Raw)
 	if s.pinning.told[item.Key] == digest {
 		return
 	}

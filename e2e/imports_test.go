@@ -26,7 +26,7 @@ var order = []place{
 	{
 		"internal/cli",
 		[]string{
-			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
+			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
 			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
@@ -45,7 +45,7 @@ var order = []place{
 	{
 		"aggregator",
 		[]string{
-			"aggregator/approval", "aggregator/audit", "aggregator/catalog", "aggregator/hygiene",
+			"aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/hygiene",
 			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact",
 			"policy", "upstream", "upstream/jsonrpc", "upstream/schema",
 		},
@@ -57,12 +57,13 @@ var order = []place{
 	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
 	{
 		"aggregator/approval",
-		[]string{"policy", "upstream/jsonrpc", "upstream/state"},
+		[]string{"aggregator/canonical", "policy", "upstream/jsonrpc", "upstream/state"},
 		"what was approved is a file; who asks, and how, is the host side's business",
 	},
+	{"aggregator/canonical", []string{"upstream/jsonrpc"}, "one spelling of a value, whatever it is for"},
 	{"aggregator/namespace", nil, "names are pure"},
 	{"aggregator/overrides", []string{"upstream/jsonrpc"}, "what is sent otherwise is a matter of bytes"},
-	{"aggregator/pins", []string{"upstream/jsonrpc", "upstream/state"}, "pins are digests of bytes, kept in files"},
+	{"aggregator/pins", []string{"aggregator/canonical", "upstream/jsonrpc", "upstream/state"}, "pins are digests of bytes, kept in files"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
 		"upstream",

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 const (
@@ -62,21 +64,26 @@ func NewCall(s Subject) (*Call, error) {
 	if len(s.Arguments) > MaxArguments {
 		return nil, ErrTooLarge
 	}
-	arguments, err := digest(s.Arguments)
-	if err != nil {
-		return nil, err
-	}
-	definition, err := digest(s.Definition)
-	if err != nil {
-		return nil, err
+	if s.Arguments != nil && !jsonrpc.Valid(s.Arguments) {
+		return nil, errNotJSON
 	}
 	return &Call{
 		binding: binding{
 			Key: s.Principal.Key, Team: s.Principal.Team, Org: s.Principal.Org, Profile: s.Principal.Profile,
-			Server: s.Server, Kind: s.Kind.String(), Name: s.Name, Arguments: arguments, Definition: definition,
+			Server: s.Server, Kind: s.Kind.String(), Name: s.Name, Arguments: digest(s.Arguments), Definition: digest(s.Definition),
 		},
 		client: s.Client, why: s.Why, arguments: string(s.Arguments),
 	}, nil
+}
+
+var errNotJSON = errors.New("arguments are not JSON")
+
+// digest tells values apart that do not say the same; "" stands for none.
+func digest(raw []byte) string {
+	if raw == nil {
+		return ""
+	}
+	return canonical.DigestOf(raw).String()
 }
 
 // Same reports whether both calls are the same in all that grants look at.

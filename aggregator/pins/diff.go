@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -21,10 +22,10 @@ type Difference struct {
 // a difference.
 func Differences(before, after []byte) []Difference {
 	var d differ
-	if _, err := Canonical(nil, orEmpty(before)); err != nil {
+	if _, err := canonical.Text(nil, orEmpty(before)); err != nil {
 		return d.whole("", before, after)
 	}
-	if _, err := Canonical(nil, orEmpty(after)); err != nil {
+	if _, err := canonical.Text(nil, orEmpty(after)); err != nil {
 		return d.whole("", before, after)
 	}
 	d.value("", before, after)
@@ -38,7 +39,7 @@ func orEmpty(raw []byte) []byte {
 	return raw
 }
 
-// A differ gathers differences of values that Canonical takes.
+// A differ gathers differences of values that canonical.Text takes.
 type differ struct{ found []Difference }
 
 func (d *differ) whole(path string, before, after []byte) []Difference {
@@ -73,12 +74,12 @@ func same(a, b []byte) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	return bytes.Equal(a, b) || bytes.Equal(canonical(a), canonical(b))
+	return bytes.Equal(a, b) || bytes.Equal(textOf(a), textOf(b))
 }
 
-// canonical is Canonical for what is known to be taken.
-func canonical(raw []byte) []byte {
-	text, _ := Canonical(nil, raw)
+// textOf is canonical.Text for what is known to be taken.
+func textOf(raw []byte) []byte {
+	text, _ := canonical.Text(nil, raw)
 	return text
 }
 
@@ -179,14 +180,14 @@ type count map[string]int
 func countOf(elements [][]byte) count {
 	c := make(count, len(elements))
 	for _, e := range elements {
-		c[string(canonical(e))]++
+		c[string(textOf(e))]++
 	}
 	return c
 }
 
 // take takes one away. It reports false if there is none left.
 func (c count) take(element []byte) bool {
-	key := string(canonical(element))
+	key := string(textOf(element))
 	c[key]--
 	return c[key] >= 0
 }

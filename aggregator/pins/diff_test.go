@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weir-mcp/weir/aggregator/canonical"
 )
 
 func TestDifferences(t *testing.T) {
@@ -58,8 +60,8 @@ func FuzzDifferences(f *testing.F) {
 	f.Add([]byte(`{"a":1,"a":2}`), []byte(`{"a":2,"a":1}`))
 	f.Add([]byte(`{"a":["x","y"]}`), []byte(`{"a":["y","x"]}`))
 	f.Fuzz(func(t *testing.T, before, after []byte) {
-		a, errA := Canonical(nil, before)
-		b, errB := Canonical(nil, after)
+		a, errA := canonical.Text(nil, before)
+		b, errB := canonical.Text(nil, after)
 		if errA != nil || errB != nil {
 			return
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/weir-mcp/weir/aggregator/canonical"
 )
 
 // A Mode is what happens when a definition has changed. The zero Mode is Warn.
@@ -77,7 +79,7 @@ type Item struct {
 // A Pin is one accepted definition.
 type Pin struct {
 	Key
-	Digest     Digest
+	Digest     canonical.Digest
 	At         time.Time // when it was first seen, or approved
 	Approved   bool      // by the user, not by being the first
 	Definition []byte    // raw, as the server sent it; nil if it was too large to keep
@@ -135,7 +137,7 @@ func (b *Book) Judge(item Item) Standing {
 			return Same // what is spelled the same needs no digest
 		}
 	}
-	digest := DigestOf(item.Raw)
+	digest := canonical.DigestOf(item.Raw)
 	for _, p := range known {
 		if p.Digest == digest {
 			return Same

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/upstream/state"
 )
 
@@ -88,7 +89,7 @@ var ErrMoved = errors.New("other definitions were approved meanwhile")
 // of that with which it was compared: zero if there was none.
 type Approval struct {
 	Item
-	Before Digest
+	Before canonical.Digest
 }
 
 // Approve accepts definitions, to the byte as they were shown. If one of them was
@@ -98,7 +99,7 @@ func (s *Store) Approve(ctx context.Context, server string, shown []Approval, no
 	_, err := s.update(ctx, "approving", server, func(b *Book) (*Book, error) {
 		all, count := make([]Pin, 0, len(b.pins)+len(shown)), make(map[Key]int)
 		for _, a := range shown {
-			if latest := b.Latest(a.Key); latest == nil && a.Before != (Digest{}) || latest != nil && latest.Digest != a.Before {
+			if latest := b.Latest(a.Key); latest == nil && a.Before != (canonical.Digest{}) || latest != nil && latest.Digest != a.Before {
 				return nil, fmt.Errorf("%s: %w", a.Key, ErrMoved)
 			}
 			p := pinOf(a.Item, now)
@@ -179,8 +180,8 @@ func since(b *Book, now time.Time) time.Time {
 // pinOf is the pin of a definition. What is too large or nested too deep to be
 // looked at later is not kept here either.
 func pinOf(item Item, now time.Time) Pin {
-	p := Pin{Key: item.Key, Digest: DigestOf(item.Raw), At: now}
-	if _, err := Canonical(nil, item.Raw); err == nil && len(item.Raw) <= maxDefinition {
+	p := Pin{Key: item.Key, Digest: canonical.DigestOf(item.Raw), At: now}
+	if _, err := canonical.Text(nil, item.Raw); err == nil && len(item.Raw) <= maxDefinition {
 		p.Definition = item.Raw
 	}
 	return p

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/upstream/state"
 )
 
@@ -76,7 +77,7 @@ func TestApprove(t *testing.T) {
 	at := func(n int) Item { return tool("a", fmt.Sprintf(`{"name":"a","v":%d}`, n)) }
 	mustPin(t, s, at(0), tool("b", `{"name":"b"}`))
 	approve := func(n, before int) error {
-		return s.Approve(t.Context(), "srv", []Approval{{Item: at(n), Before: DigestOf(at(before).Raw)}}, day.Add(time.Hour))
+		return s.Approve(t.Context(), "srv", []Approval{{Item: at(n), Before: canonical.DigestOf(at(before).Raw)}}, day.Add(time.Hour))
 	}
 	if err := approve(2, 1); !errors.Is(err, ErrMoved) {
 		t.Errorf("compared with what is not pinned: got %v, want ErrMoved", err)
@@ -147,7 +148,7 @@ func TestDamagedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest := DigestOf([]byte(`{"name":"a"}`)).String()
+	digest := canonical.DigestOf([]byte(`{"name":"a"}`)).String()
 	for name, text := range map[string]string{
 		"cut":            string(whole[:len(whole)/2]),
 		"empty":          "",
@@ -197,8 +198,8 @@ func TestDamagedFile(t *testing.T) {
 func TestBounds(t *testing.T) {
 	s := NewStore(state.At(t.TempDir()))
 	text := func(n int, end string) string { return `{"d":"` + strings.Repeat("x", n) + end + `"}` }
-	deep := strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2)
-	items := []Item{tool("large", text(maxDefinition, "1")), tool("huge", text(maxCanonical, "1")), tool("deep", deep)}
+	deep := strings.Repeat("[", 128+2) + strings.Repeat("]", 128+2)
+	items := []Item{tool("large", text(maxDefinition, "1")), tool("huge", text(canonical.MaxSize, "1")), tool("deep", deep)}
 	for i := range 40 { // more than may be kept together
 		items = append(items, tool(fmt.Sprint(i), text(maxDefinition-100, fmt.Sprint(i))))
 	}

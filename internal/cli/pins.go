@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/approval"
+	"github.com/weir-mcp/weir/aggregator/canonical"
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/aggregator/pins"
@@ -130,7 +131,7 @@ func (a *app) pinView(ctx context.Context) (*pinView, error) {
 func (p *pinned) add(items []pins.Item) {
 	for _, item := range items {
 		known := p.listed[item.Key]
-		if slices.ContainsFunc(known, func(k pins.Item) bool { return pins.DigestOf(k.Raw) == pins.DigestOf(item.Raw) }) {
+		if slices.ContainsFunc(known, func(k pins.Item) bool { return canonical.DigestOf(k.Raw) == canonical.DigestOf(item.Raw) }) {
 			continue
 		}
 		if known == nil {
@@ -304,7 +305,7 @@ func (p *pinned) line(key pins.Key) pinLine {
 				line.State = pinHeld
 			}
 		}
-		line.Listed = pins.DigestOf(item.Raw).String()
+		line.Listed = canonical.DigestOf(item.Raw).String()
 		break
 	}
 	return line

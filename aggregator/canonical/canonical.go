@@ -1,4 +1,6 @@
-package pins
+// Package canonical writes JSON in one spelling, so that what says the same can
+// be told by a digest: definitions that were pinned, arguments that were approved.
+package canonical
 
 import (
 	"bytes"
@@ -13,45 +15,44 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// The bounds of what Canonical takes: no honest definition comes near them, and
-// none may cost the machine more than a moment.
+// The bounds of what Text takes: no honest value comes near them, and none may
+// cost the machine more than a moment.
 const (
-	maxCanonical = 1 << 20 // bytes
-	maxDepth     = 128
+	MaxSize  = 1 << 20 // bytes
+	maxDepth = 128
 )
 
 var (
-	errTooLarge = fmt.Errorf("more than %d bytes", maxCanonical)
+	errTooLarge = fmt.Errorf("more than %d bytes", MaxSize)
 	errTooDeep  = fmt.Errorf("nested deeper than %d levels", maxDepth)
 	errNoJSON   = errors.New("not JSON")
 )
 
-// A Digest is a SHA-256 of a definition.
+// A Digest is a SHA-256 of a value.
 type Digest [sha256.Size]byte
 
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// DigestOf returns the SHA-256 of the canonical text of a definition. Of one that
-// Canonical does not take it is that of the bytes as they are, behind a byte that
-// no JSON begins with: then every other spelling is another definition.
+// DigestOf returns the SHA-256 of the canonical text of a value. Of one that Text
+// does not take it is that of the bytes as they are, behind a byte that no JSON
+// begins with: then every other spelling is another value.
 func DigestOf(raw []byte) Digest {
-	text, err := Canonical(make([]byte, 0, len(raw)), raw)
+	text, err := Text(make([]byte, 0, len(raw)), raw)
 	if err != nil {
 		text = append([]byte{0}, raw...)
 	}
 	return sha256.Sum256(text)
 }
 
-// Canonical appends the canonical text of a JSON value: the members of objects in
-// the order of their keys, those of the same key in the order in which they
-// stand; strings with no escapes but for what must have one; no white space.
+// Text appends the canonical text of a JSON value: the members of objects in the
+// order of their keys, those of the same key in the order in which they stand; strings with no escapes but for what must have one; no white space.
 // Numbers stay as they are spelled. Texts that differ in nothing else have the
 // same canonical text, and no others do.
 //
 // The error says why raw is not taken: it is no JSON, has more than 1 MiB, or is
 // nested deeper than 128 levels. Then dst is returned as it was.
-func Canonical(dst, raw []byte) ([]byte, error) {
-	if len(raw) > maxCanonical {
+func Text(dst, raw []byte) ([]byte, error) {
+	if len(raw) > MaxSize {
 		return dst, errTooLarge
 	}
 	if !jsonrpc.Valid(raw) {

@@ -1,4 +1,4 @@
-package pins
+package canonical
 
 import (
 	"bytes"
@@ -28,21 +28,21 @@ func TestCanonical(t *testing.T) {
 		{strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)},
 	}
 	for _, test := range tests {
-		got, err := Canonical([]byte("x"), []byte(test.raw))
+		got, err := Text([]byte("x"), []byte(test.raw))
 		if err != nil || string(got) != "x"+test.want {
 			t.Errorf("%s: got %s, %v, want %s", test.raw, got, err, test.want)
 		}
 	}
 }
 
-// TestDigestOfWhatIsNotTaken: what Canonical does not take has a digest too, of
+// TestDigestOfWhatIsNotTaken: what Text does not take has a digest too, of
 // what it is to the byte.
 func TestDigestOfWhatIsNotTaken(t *testing.T) {
 	deep := strings.Repeat(`{"a":[`, maxDepth) + strings.Repeat("]}", maxDepth)
-	large := `"` + strings.Repeat("x", maxCanonical) + `"`
+	large := `"` + strings.Repeat("x", MaxSize) + `"`
 	for _, raw := range []string{deep, large, `{"a":`, ``, "\"\xff\""} {
 		dst := []byte("kept")
-		if got, err := Canonical(dst, []byte(raw)); err == nil || string(got) != "kept" {
+		if got, err := Text(dst, []byte(raw)); err == nil || string(got) != "kept" {
 			t.Errorf("%.20s: got %.20s, %v, want an error", raw, got, err)
 		}
 		if DigestOf([]byte(raw)) == DigestOf([]byte(raw+" ")) {
@@ -61,14 +61,14 @@ func TestCanonicalProperties(t *testing.T) {
 	for range 3000 {
 		v := randomValue(random, 4)
 		first, second := v.spell(random), v.spell(random)
-		a, errA := Canonical(nil, []byte(first))
-		b, errB := Canonical(nil, []byte(second))
+		a, errA := Text(nil, []byte(first))
+		b, errB := Text(nil, []byte(second))
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
 			t.Fatalf("%s and %s: got %s and %s, %v, %v, want the same", first, second, a, b, errA, errB)
 		}
 		v.mutate(random)
 		other := v.spell(random)
-		if c, err := Canonical(nil, []byte(other)); err != nil || bytes.Equal(a, c) {
+		if c, err := Text(nil, []byte(other)); err != nil || bytes.Equal(a, c) {
 			t.Fatalf("%s and %s: got the same text %s, %v", first, other, a, err)
 		}
 	}
@@ -178,14 +178,14 @@ func FuzzCanonical(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		text, err := Canonical(nil, raw)
+		text, err := Text(nil, raw)
 		if err != nil {
-			if jsonrpc.Valid(raw) && len(raw) <= maxCanonical && bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) <= maxDepth {
+			if jsonrpc.Valid(raw) && len(raw) <= MaxSize && bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) <= maxDepth {
 				t.Fatalf("%q: %v", raw, err)
 			}
 			return
 		}
-		again, err := Canonical(nil, text)
+		again, err := Text(nil, text)
 		if err != nil || !bytes.Equal(again, text) {
 			t.Fatalf("%q: canonical text %q has canonical text %q, %v", raw, text, again, err)
 		}
