@@ -115,18 +115,25 @@ func (a *Aggregator) taskTold(b *jsonrpc.Batch, from *server, m *jsonrpc.Message
 // concerns: to a legacy one once, to a modern one on each subscription.
 func (a *Aggregator) notifyFollowers(b *jsonrpc.Batch, method []byte, params []jsonrpc.Member, concerned func(*followed) bool) {
 	for _, s := range a.sessionList() {
-		for _, subscription := range s.subscriptionsOf(concerned) {
-			s.write(b, notification(method, params, subscription))
-		}
+		s.tellFollowers(b, method, params, concerned)
 		s.holdBack(b)
 	}
 }
 
-// subscriptionsOf returns the raw ids of the subscriptions that are concerned;
-// nil among them is that of a legacy host, which has none.
-func (s *session) subscriptionsOf(concerned func(*followed) bool) (ids [][]byte) {
+// tellFollowers writes it before any subscription that comes is acknowledged: a
+// host that has one take the place of another believes that all that stands
+// behind the acknowledgement is told on the new one too.
+func (s *session) tellFollowers(b *jsonrpc.Batch, method []byte, params []jsonrpc.Member, concerned func(*followed) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, subscription := range s.subscriptionsOf(concerned) {
+		s.write(b, notification(method, params, subscription))
+	}
+}
+
+// subscriptionsOf returns the raw ids of the subscriptions that are concerned;
+// nil among them is that of a legacy host, which has none. The caller holds s.mu.
+func (s *session) subscriptionsOf(concerned func(*followed) bool) (ids [][]byte) {
 	if s.pushed {
 		for f := range s.following {
 			if concerned(&f) {
