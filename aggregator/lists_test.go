@@ -295,7 +295,7 @@ func TestWarnings(t *testing.T) {
 		a.Tools = append(a.Tools, raw(`{"description":"no name"}`), raw(`{"name":"z","name":"y"}`), raw(`7`))
 		servers := map[string]*upstreamtest.Server{"a": upstreamtest.New(a), "b": upstreamtest.New(withTools("x"))}
 		cfg := config(t, servers, "a", "b")
-		cfg.Log = zerolog.New(&log).Level(zerolog.WarnLevel)
+		cfg.Log = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.WarnLevel)
 		for i := range cfg.Servers {
 			cfg.Servers[i].Prefix = ""
 		}

@@ -44,7 +44,7 @@ func (u *user) config(server *upstreamtest.Server) Config {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	cfg.Store, cfg.Pins, cfg.Log = store, u.pins(), zerolog.New(&u.log)
+	cfg.Store, cfg.Pins, cfg.Log = store, u.pins(), zerolog.New(zerolog.SyncWriter(&u.log))
 	cfg.Servers[0].Pin = u.mode
 	return cfg
 }
