@@ -65,6 +65,7 @@ func TestCancel(t *testing.T) {
 		h.send(legacy.open()...)
 		h.send(legacy.request("0", "tools/list", "", ""))
 		conns[0].Close()
+		synctest.Wait() // it is noticed
 		want(t, "call without a connection", h.send(legacy.call("1", "up__echo", "{}"), legacy.call("2", "up__echo", "{}")))
 		want(t, "cancelled", h.send(cancelled("1")))
 		gates <- struct{}{}
