@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -256,9 +257,13 @@ func TestChangedWhileRunning(t *testing.T) {
 			wantEqual(t, "changed again", h.lists(legacy, "tools/list"), "up__calm")
 			u.approve(a)
 			pass(2 * time.Second)
-			wantEqual(t, "the list that notices", h.lists(legacy, "tools/list"), "up__calm")
+			// Any list notices; one of tools might have the new one already.
+			noticed := h.send(legacy.request("8", promptsMethod, "", ""))
 			pass(time.Second)
-			want(t, "pushed after that", h.received(), changed)
+			noticed = append(noticed, h.received()...)
+			if !slices.Contains(noticed, changed) {
+				t.Errorf("got %s after the approval was noticed, want %s", noticed, changed)
+			}
 			wantEqual(t, "approved", h.lists(legacy, "tools/list"), "up__x up__calm")
 		})
 		if n := strings.Count(u.log.String(), "held back"); n != 1 {
