@@ -125,6 +125,20 @@ func finish(t *testing.T, c Conn) {
 	case <-time.After(10 * time.Second):
 		t.Error("the connection does not end")
 	}
+	// Who closes Done has a last step to do.
+	var left string
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if left = goroutineLeft(); left == "" || time.Now().After(end) {
+			break
+		}
+	}
+	if left != "" {
+		t.Errorf("a goroutine is left in %s", left)
+	}
+}
+
+// goroutineLeft says where a goroutine of a connection is; "" if there is none.
+func goroutineLeft() string {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for _, ours := range []string{
@@ -132,9 +146,10 @@ func finish(t *testing.T, c Conn) {
 		"transport.(*delivery)", "transport.(*SSE)", "transport.(*Lines)", "transport.(*frames)",
 	} {
 		if bytes.Contains(stacks, []byte(ours)) {
-			t.Errorf("a goroutine is left in %s", ours)
+			return ours
 		}
 	}
+	return ""
 }
 
 // writeJSON answers with a status and a JSON body.
