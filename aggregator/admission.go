@@ -13,24 +13,21 @@ type query struct {
 	modern  bool
 }
 
-// gates are what a call must pass, in this order. A gate may change what will be
-// sent only before the policy has judged it.
-var gates = []func(*view, *session, query, *target) *refusal{
-	(*view).checkReading,
-	(*view).amendArguments,
-	(*view).checkPolicy,
-	(*view).checkPin,
-	(*view).checkArguments,
-}
-
-// admit lets a call of a tool pass all gates, or says why not.
+// admit lets a call of a tool pass all that it must pass, in this order, or says
+// why not. Only what stands before the policy may change what will be sent.
 func (v *view) admit(s *session, q query, t *target) *refusal {
-	for _, pass := range gates {
-		if refused := pass(v, s, q, t); refused != nil {
-			return refused
-		}
+	refused := v.checkReading(t)
+	if refused == nil {
+		v.amendArguments(t)
+		refused = v.checkPolicy(s, q, t)
 	}
-	return nil
+	if refused == nil {
+		refused = v.checkPin(s, q, t)
+	}
+	if refused == nil {
+		refused = v.checkArguments(s, q, t)
+	}
+	return refused
 }
 
 // checkPolicy refuses what the policy does not allow. What is denied does not

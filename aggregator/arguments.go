@@ -20,7 +20,7 @@ import (
 // checkReading refuses arguments in which a member stands twice, where the policy or
 // an override looks at them: readers differ on which of the two counts. What is not
 // there for the principal is left to the policy.
-func (v *view) checkReading(_ *session, _ query, t *target) *refusal {
+func (v *view) checkReading(t *target) *refusal {
 	looks := v.policy.LooksAtArguments(t.tool.Server) || t.tool.Override != nil && t.tool.Override.EditsArguments()
 	if !looks || t.arguments == nil || !v.listed(t.tool) {
 		return nil
@@ -74,15 +74,14 @@ func twice(raw []byte, depth int) string {
 
 // amendArguments puts the user's own arguments in place: from here on they are what
 // is judged and what is sent.
-func (v *view) amendArguments(_ *session, _ query, t *target) *refusal {
+func (v *view) amendArguments(t *target) {
 	o := t.tool.Override
 	if o == nil || !o.EditsArguments() {
-		return nil
+		return
 	}
 	amended, problems := o.Arguments(t.arguments)
 	t.amended = !bytes.Equal(amended, t.arguments)
 	t.arguments, t.problems = amended, problems
-	return nil
 }
 
 // sent is the members of params with the arguments that were judged. It changes

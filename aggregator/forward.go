@@ -78,7 +78,8 @@ func (s *session) forward(r *request, op *operation) {
 		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
 	case t.mustCompare(op):
-		s.forwardLater(r, op, subject, func(ctx context.Context) error { return t.server.compareFirst(ctx, op) })
+		server := t.server
+		s.forwardLater(r, op, subject, func(ctx context.Context) error { return server.compareFirst(ctx, op) })
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
 		s.forwardApproved(r, op, subject, t)
 	default:
