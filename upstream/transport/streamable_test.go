@@ -126,14 +126,14 @@ func finish(t *testing.T, c Conn) {
 		t.Error("the connection does not end")
 	}
 	// Who closes Done has a last step to do.
-	var left string
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if left = goroutineLeft(); left == "" || time.Now().After(end) {
-			break
+	late := time.After(10 * time.Second)
+	for left := goroutineLeft(); left != ""; left = goroutineLeft() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-late:
+			t.Errorf("a goroutine is left in %s", left)
+			return
 		}
-	}
-	if left != "" {
-		t.Errorf("a goroutine is left in %s", left)
 	}
 }
 
