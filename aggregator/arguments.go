@@ -21,8 +21,8 @@ import (
 // an override looks at them: readers differ on which of the two counts. What is not
 // there for the principal is left to the policy.
 func (v *view) checkReading(t *target) *refusal {
-	looks := v.policy.LooksAtArguments(t.tool.Server) || t.tool.Override != nil && t.tool.Override.EditsArguments()
-	if !looks || t.arguments == nil || !v.listed(t.tool) {
+	looks := v.policy.LooksAtArguments(t.item.Server) || t.item.Override != nil && t.item.Override.EditsArguments()
+	if !looks || t.arguments == nil || !v.listed(t.item) {
 		return nil
 	}
 	if why := twice(t.arguments, 0); why != "" {

@@ -88,13 +88,35 @@ func (s *session) findPrompt(q query) (target, *refusal) {
 	}
 	t := v.targetOf(route)
 	t.arguments = jsonrpc.Find(q.params, "arguments")
+	if refused := v.checkReading(&t); refused != nil {
+		return t, refused
+	}
 	if t.verdict = v.judge(route, t.arguments); t.verdict.Level < policy.Read {
 		return t, deniedPrompt(route, t.verdict)
 	}
-	if v.held.withholds(route) {
-		return target{}, changedPrompt(route, t.server, v.held[route.Server])
+	return t, v.heldBack(&t)
+}
+
+// heldBack refuses a prompt that pins keep from hosts.
+func (v *view) heldBack(t *target) *refusal {
+	if !v.held.withholds(t.item) {
+		return nil
 	}
-	return t, nil
+	return changedPrompt(t.item, t.server, v.held[t.item.Server])
+}
+
+// findCompletedPrompt finds a prompt whose arguments are still being thought of:
+// what a condition would say of them keeps nobody from it.
+func (s *session) findCompletedPrompt(q query) (target, *refusal) {
+	v := s.view()
+	route := v.prompt(q.subject)
+	if route == nil {
+		return target{}, unknownPrompt(q.subject)
+	}
+	t := v.targetOf(route)
+	t.verdict = v.judge(route, nil)
+	t.verdict.Level = max(t.verdict.Level, t.verdict.Best)
+	return t, v.heldBack(&t)
 }
 
 func (s *session) findResource(q query) (target, *refusal) {
@@ -117,7 +139,7 @@ func (s *session) findCompleted(q query) (target, *refusal) {
 	if why := ambiguous(members, paramsMembers); err != nil || why != "" {
 		return target{}, &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in ref"}
 	}
-	member, find := "name", (*session).findPrompt
+	member, find := "name", (*session).findCompletedPrompt
 	if kind, err := jsonrpc.String(jsonrpc.Find(members, "type")); err == nil && kind == "ref/resource" {
 		member, find = "uri", (*session).findTemplate
 	}
