@@ -45,11 +45,10 @@ func (a administrator) Apply(ctx context.Context, c aggregator.Change) (aggregat
 func literally(c aggregator.Change) config.Change {
 	switch {
 	case c.Add != nil:
-		return config.AddServer{
-			Name: c.Add.Name, Command: config.Literal(c.Add.Command), Args: literalList(c.Add.Args), Env: literalMap(c.Add.Env),
-			Cwd: config.Literal(c.Add.Cwd), URL: config.Literal(c.Add.URL), Transport: c.Add.Transport,
-			Headers: literalMap(c.Add.Headers), Description: c.Add.Description,
-		}
+		s := config.AddServer(*c.Add)
+		s.Command, s.Cwd, s.URL = config.Literal(s.Command), config.Literal(s.Cwd), config.Literal(s.URL)
+		s.Args, s.Env, s.Headers = literalList(s.Args), literalMap(s.Env), literalMap(s.Headers)
+		return s
 	case c.Alias != nil:
 		return config.HarmlessAlias{AddAlias: config.AddAlias{Alias: c.Alias.Alias, Server: c.Alias.Server}}
 	case c.Enable != "":

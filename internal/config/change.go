@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/weir-mcp/weir/aggregator"
 )
 
 // A Change is one that Edit can make: an AddServer, RemoveServer, SetEnabled,
@@ -21,21 +23,7 @@ type Change interface {
 
 // An AddServer puts a server behind the others. Texts are as they stand in the
 // file: "${" begins a reference; see Literal.
-type AddServer struct {
-	Name string
-
-	// These, or those below.
-	Command string
-	Args    []string
-	Env     map[string]string
-	Cwd     string
-
-	URL       string
-	Transport string // "" = by the URL
-	Headers   map[string]string
-
-	Description string
-}
+type AddServer aggregator.NewServer
 
 // A RemoveServer takes a server out, and the aliases that lead to it.
 type RemoveServer struct{ Name string }
