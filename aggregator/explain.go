@@ -21,6 +21,7 @@ type Use struct {
 // An Explanation is what the policy says of a use, and why.
 type Explanation struct {
 	Server string // that has it
+	Kind   policy.Kind
 	Name   string // the original name, or the URI, at that server
 	policy.Verdict
 
@@ -41,8 +42,8 @@ func (v *view) explain(u Use) (Explanation, error) {
 	if e.Server == "" {
 		return e, fmt.Errorf("%q: %w", u.Name, ErrNoSuchName)
 	}
-	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[u.Kind]
-	r := policy.Request{Server: e.Server, Kind: kind, Name: e.Name}
+	e.Kind = policyKinds[u.Kind]
+	r := policy.Request{Server: e.Server, Kind: e.Kind, Name: e.Name}
 	if route != nil {
 		r = requestFor(route)
 		e.Definition = route.Item.Raw()

@@ -31,9 +31,11 @@ func (v *view) judge(route *catalog.Route, arguments []byte) policy.Verdict {
 	return v.decide(r)
 }
 
+// policyKinds are what policies call the kinds of lists.
+var policyKinds = [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}
+
 func requestFor(route *catalog.Route) policy.Request {
-	kind := [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[route.Kind]
-	return policy.Request{Server: route.Server, Kind: kind, Name: route.Item.Name(), Definition: route.Item.Raw()}
+	return policy.Request{Server: route.Server, Kind: policyKinds[route.Kind], Name: route.Item.Name(), Definition: route.Item.Raw()}
 }
 
 // judgeURI is the policy's word on a resource, listed or not.

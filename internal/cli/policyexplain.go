@@ -97,10 +97,6 @@ type explained struct {
 	who policy.Principal
 }
 
-func (e explained) kind() policy.Kind {
-	return [catalog.Kinds]policy.Kind{policy.Tool, policy.Prompt, policy.Resource, policy.Resource}[e.use.Kind]
-}
-
 // asker says who would ask; "" for a process that shows nothing.
 func (e explained) asker() string {
 	var parts []string
@@ -119,9 +115,9 @@ func (e explained) outcome() string {
 	switch {
 	case !e.Listed():
 		return "it does not exist for the host: it is in no list, and using it answers as if it were unknown"
-	case e.Level < policy.Read, e.kind() == policy.Tool && !e.Callable() && e.Best >= policy.Execute:
+	case e.Level < policy.Read, e.Kind == policy.Tool && !e.Callable() && e.Best >= policy.Execute:
 		return "it is listed, and refused with these arguments"
-	case e.kind() == policy.Tool && !e.Callable():
+	case e.Kind == policy.Tool && !e.Callable():
 		return "it is listed, and a call is refused"
 	case e.Ask:
 		return "it may be used once a person has approved"
@@ -130,7 +126,7 @@ func (e explained) outcome() string {
 }
 
 func printExplanation(out io.Writer, p paint, e explained) {
-	fmt.Fprintf(out, "%s %s of server %s\n", e.kind(), p.bold(fmt.Sprintf("%q", e.Name)), p.bold(e.Server))
+	fmt.Fprintf(out, "%s %s of server %s\n", e.Kind, p.bold(fmt.Sprintf("%q", e.Name)), p.bold(e.Server))
 	colour := p.green
 	if !e.Callable() {
 		colour = p.red
@@ -178,7 +174,7 @@ func printExplanationJSON(out io.Writer, _ paint, e explained) {
 		AskReason string `json:"askReason,omitempty"`
 		AskWhere  string `json:"askWhere,omitempty"`
 	}{
-		e.Server, e.kind().String(), e.Name, e.Definition != nil, e.Level.String(), e.Listed(), e.Callable(),
+		e.Server, e.Kind.String(), e.Name, e.Definition != nil, e.Level.String(), e.Listed(), e.Callable(),
 		e.Policy, e.Rule, e.Pos.String(), e.Reason, e.Ask, e.AskReason, e.AskPos.String(),
 	}
 	encoder := json.NewEncoder(out)
