@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/process"
 )
@@ -18,6 +19,7 @@ func TestMain(m *testing.M) {
 		// With the race detector a program sleeps for a second before it exits.
 		// What inherits this does not; the rest exits past it.
 		_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
+		time.Local = time.UTC // before anybody reads it: tests show times
 		os.Exit(m.Run())
 	}
 	switch os.Args[1] {
