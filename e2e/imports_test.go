@@ -27,7 +27,8 @@ var order = []place{
 		"internal/cli",
 		[]string{
 			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
-			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
+			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
+			"upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
 	},
@@ -35,8 +36,8 @@ var order = []place{
 		"internal/config",
 		[]string{
 			"aggregator", "aggregator/catalog", "aggregator/namespace", "aggregator/overrides", "aggregator/pins",
-			"aggregator/redact", "internal/spell", "policy", "upstream", "upstream/customtools", "upstream/jsonrpc",
-			"upstream/state",
+			"aggregator/redact", "internal/spell", "policy", "upstream", "upstream/auth", "upstream/auth/keyring",
+			"upstream/customtools", "upstream/jsonrpc", "upstream/state",
 		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
@@ -47,7 +48,7 @@ var order = []place{
 		[]string{
 			"aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/hygiene",
 			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact",
-			"policy", "upstream", "upstream/jsonrpc", "upstream/schema",
+			"policy", "upstream", "upstream/auth", "upstream/auth/login", "upstream/jsonrpc", "upstream/schema",
 		},
 		"the host side knows servers, not how bytes get there",
 	},
@@ -67,9 +68,23 @@ var order = []place{
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
 		"upstream",
-		[]string{"upstream/customtools", "upstream/jsonrpc", "upstream/process", "upstream/transport"},
+		[]string{"upstream/auth", "upstream/auth/login", "upstream/customtools", "upstream/jsonrpc", "upstream/process", "upstream/transport"},
 		"the far side knows nothing of names, policy or hosts",
 	},
+	{
+		"upstream/auth",
+		[]string{"upstream/auth/credentials", "upstream/auth/discovery", "upstream/auth/guard", "upstream/auth/login", "upstream/jsonrpc"},
+		"a request is authenticated whatever it says and whatever it travels over",
+	},
+	{"upstream/auth/discovery", []string{"upstream/auth/guard", "upstream/jsonrpc"}, "who gives out tokens is found out with none at hand"},
+	{
+		"upstream/auth/credentials",
+		[]string{"upstream/auth/keyring", "upstream/jsonrpc", "upstream/state"},
+		"what is kept is kept the same however it was had",
+	},
+	{"upstream/auth/login", []string{"upstream/auth/guard"}, "a person logs in somewhere; what comes of it is not told here"},
+	{"upstream/auth/keyring", nil, "a secret has a name"},
+	{"upstream/auth/guard", nil, "a URL is a URL, whatever lies there"},
 	{
 		"upstream/customtools",
 		[]string{"upstream/jsonrpc", "upstream/process", "upstream/schema", "upstream/transport"},
@@ -86,6 +101,7 @@ var order = []place{
 	{"upstream/schema", []string{"upstream/jsonrpc"}, "a value fits a schema or not, whoever wrote them"},
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
+	{"upstream/upstreamtest/authserver", []string{"upstream/jsonrpc", "upstream/upstreamtest"}, "a test of authorization must not be served by that"},
 	{
 		"upstream/upstreamtest/reference",
 		[]string{"upstream/jsonrpc", "upstream/upstreamtest"},
@@ -157,18 +173,28 @@ var foreign = []struct {
 		"a WebSocket is a transport",
 	},
 	{
+		"golang.org/x/oauth2",
+		[]string{"upstream/auth", "upstream/auth/login"},
+		"only authentication speaks to token endpoints",
+	},
+	{"github.com/golang-jwt/jwt", []string{"upstream/auth", "upstream/upstreamtest/authserver"}, "assertions are a way to authenticate"},
+	{"github.com/zalando/go-keyring", []string{"upstream/auth/keyring"}, "it knows no time limit"},
+	{
 		"github.com/rs/zerolog",
-		[]string{"aggregator", "aggregator/catalog", "internal/cli", "upstream", "upstream/process", "upstream/transport"},
+		[]string{"aggregator", "aggregator/catalog", "internal/cli", "upstream", "upstream/auth", "upstream/process", "upstream/transport"},
 		"pure packages do not log",
 	},
 	{
 		"os/exec",
-		[]string{"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/process", "upstream/transport"},
-		"servers are started in one place, in groups that end with weir; cli starts weir for the demo",
+		[]string{"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/auth/login", "upstream/process", "upstream/transport"},
+		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},
 	{
 		"net/http",
-		[]string{"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/customtools", "upstream/transport", "upstream/upstreamtest"},
+		[]string{
+			"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
+			"upstream/auth/login", "upstream/customtools", "upstream/transport", "upstream/upstreamtest", "upstream/upstreamtest/authserver",
+		},
 		"networks are upstream's business",
 	},
 }

@@ -1,0 +1,67 @@
+package auth
+
+import "context"
+
+// A Kind is how weir authenticates to a server.
+type Kind string
+
+// The kinds of authentication.
+const (
+	None   Kind = ""
+	Bearer Kind = "bearer"  // a token that the user has
+	APIKey Kind = "api_key" // a key in a header
+	Basic  Kind = "basic"   // a name and a password
+	OAuth2 Kind = "oauth2"  // tokens that weir gets by itself
+)
+
+// Config is how weir authenticates to one server, as configured. Texts may hold
+// references that are read when they are needed; see Resolve.
+type Config struct {
+	Kind Kind
+
+	Token string // for Bearer; required
+
+	Value  string // for APIKey; required
+	Header string // for APIKey: its name; "" is Authorization
+	Prefix string // for APIKey: stands before the value, with a space between; may be empty
+
+	Username string // for Basic; required, without a colon
+	Password string // for Basic
+
+	OAuth OAuth // for OAuth2
+}
+
+// A Grant is how OAuth gives out tokens.
+type Grant string
+
+// The grants.
+const (
+	AuthorizationCode Grant = "authorization_code" // a person logs in with a browser
+	ClientCredentials Grant = "client_credentials" // weir has an identity of its own
+)
+
+// OAuth is how weir gets its tokens. What is left out is found out by asking
+// the server (2025-11-25 and 2026-07-28, Authorization).
+type OAuth struct {
+	Grant Grant // "" is AuthorizationCode
+
+	ClientID     string // as registered beforehand; "" registers, where that is possible
+	ClientSecret string // "" for a public client, and one with a PrivateKey
+	PrivateKey   string // PEM, to sign assertions with (private_key_jwt); "" for none
+	ClientAuth   string // how the secret is sent: "basic" or "post"; "" finds out
+
+	// ClientMetadataURL is where a document about this client lies, to be its
+	// client id where a server takes that (client ID metadata documents). "" for none.
+	ClientMetadataURL string
+
+	Issuer   string // the only authorization server to trust; "" is the one the server names
+	TokenURL string // for ClientCredentials: where tokens are had, with nothing asked; "" finds out
+	Scopes   []string
+
+	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
+	Ask          bool   // never open a browser unless told to
+	Account      string // tells logins of several accounts apart; may be empty
+}
+
+// Resolve reads the references in a text. It is safe for concurrent use.
+type Resolve func(ctx context.Context, text string) (string, error)
