@@ -176,7 +176,10 @@ func TestEndOfInputEndsWhatRuns(t *testing.T) {
 func TestFailingOutputEndsServe(t *testing.T) {
 	inRead, inWrite := io.Pipe()
 	served := make(chan error, 1)
-	go func() { served <- New("test", "1").Serve(context.Background(), inRead, brokenWriter{}) }()
+	go func() {
+		served <- New("test", "1").Serve(context.Background(), inRead, brokenWriter{})
+		_ = inRead.Close() // nobody reads the second message if the first was enough
+	}()
 	// The first answer breaks the output; the message behind it wakes the reader.
 	for range 2 {
 		if _, err := io.WriteString(inWrite, `{"jsonrpc":"2.0","id":1,"method":"ping"}`+"\n"); err != nil {
