@@ -164,22 +164,12 @@ const overlapTime = time.Second
 func (l *listening) replace() {
 	l.closeOld()
 	l.old, l.current, l.next = l.current, l.next, nil
-	if l.c.tellsInOrder(l.current) {
-		l.closeOld()
-		return
-	}
 	l.over = time.After(overlapTime)
 }
 
 func (l *listening) closeOld() {
 	l.c.closeStream(l.old)
 	l.old, l.over = nil, nil
-}
-
-func (c *connection) tellsInOrder(s *stream) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return s.inOrder
 }
 
 // settle answers the calls that asked for what the present stream tells, or was

@@ -18,7 +18,6 @@ type stream struct {
 	// Guarded by the connection's mu.
 	granted      filter // what is told on it; until it is acknowledged, all that was asked for
 	acknowledged bool
-	inOrder      bool // what was told before the acknowledgement came before it, on whatever stream
 
 	// ahead is, of each thing that this stream and the one it takes the place of
 	// both tell, how often more the other has told it since the acknowledgement.
@@ -73,7 +72,7 @@ func (c *connection) acknowledge(m *jsonrpc.Message, origin uint64) {
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
 		if s.is(id) && !s.acknowledged {
-			s.acknowledged, s.inOrder, s.ahead = true, origin == 0, make(map[string]int)
+			s.acknowledged, s.ahead = true, make(map[string]int)
 			s.granted = s.granted.granted(jsonrpc.Find(m.Fields, "notifications"))
 			close(s.acked)
 		}
@@ -102,9 +101,10 @@ func (c *connection) isTold(m *jsonrpc.Message, origin uint64) bool {
 }
 
 // isNews reports whether a notification on stream i is not one that another
-// stream has told or will tell: where one takes the place of another, both tell
-// the same for a while. Where each goes its own way, what comes first counts. The
-// caller holds c.mu.
+// stream has told: where one takes the place of another, both tell the same for a
+// while, and what comes first counts. Nothing is taken for certain to be told on
+// the later one, not even where all streams are one line of messages: a server
+// may have begun to tell those that it knew before. The caller holds c.mu.
 func (c *connection) isNews(i int, m *jsonrpc.Message) bool {
 	key := eventKey(m)
 	if key == "" {
@@ -113,8 +113,6 @@ func (c *connection) isNews(i int, m *jsonrpc.Message) bool {
 	for _, later := range c.streams[i+1:] {
 		switch {
 		case !later.acknowledged || !later.granted.tells(m):
-		case later.inOrder:
-			return false
 		default:
 			later.ahead[key]++
 			return later.ahead[key] > 0
@@ -122,7 +120,7 @@ func (c *connection) isNews(i int, m *jsonrpc.Message) bool {
 	}
 	s := c.streams[i]
 	for _, earlier := range c.streams[:i] {
-		if s.acknowledged && !s.inOrder && earlier.granted.tells(m) {
+		if s.acknowledged && earlier.granted.tells(m) {
 			s.ahead[key]--
 			return s.ahead[key] < 0
 		}

@@ -71,6 +71,23 @@ func wantFilters(t *testing.T, s *upstreamtest.Server, want ...string) {
 	}
 }
 
+// tellOf has the connection hear of an update on one of its streams.
+func (u fixture) tellOf(t *testing.T, stream uint64, uri string) {
+	t.Helper()
+	var m jsonrpc.Message
+	text := fmt.Sprintf(`{"jsonrpc":"2.0","method":%q,"params":{"uri":%q,"_meta":{%q:%d}}}`, updatedMethod, uri, MetaSubscription, stream)
+	if err := m.Parse([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	u.conn.Receive(nil, &m, 0)
+}
+
+// overlapped waits until no stream is open whose place was taken.
+func overlapped() {
+	<-time.After(overlapTime)
+	synctest.Wait()
+}
+
 // Subscribing to a resource of a modern server changes its one subscription:
 // the new stream takes the place of the old one once it tells.
 func TestSubscribeModern(t *testing.T) {
@@ -94,6 +111,7 @@ func TestSubscribeModern(t *testing.T) {
 			}
 			u.subscribes(t, unsubscribeMethod, "file:///never")
 			wantFilters(t, server, lists, resources(a), resources(a, b), resources(b))
+			overlapped()
 			if n := len(server.Received("notifications/cancelled")); n != 3 {
 				t.Errorf("%d streams were closed, want 3", n)
 			}
@@ -102,6 +120,27 @@ func TestSubscribeModern(t *testing.T) {
 			}
 			if n := len(u.conn.streams); n != 1 {
 				t.Errorf("%d streams are open, want one", n)
+			}
+		})
+	})
+	t.Run("told late on the stream whose place was taken", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			u, _ := openSubscribed(t)
+			u.subscribes(t, subscribeMethod, a)
+			overlapped()
+			u.subscribes(t, subscribeMethod, b)
+			synctest.Wait()
+			if len(u.conn.streams) != 2 {
+				t.Fatalf("%d streams are open, want the old one and the new", len(u.conn.streams))
+			}
+			old, present := u.conn.streams[0].call.id, u.conn.streams[1].call.id
+			u.tellOf(t, old, a) // the server knew the old one only when it began
+			for range 2 {
+				u.tellOf(t, old, a)
+				u.tellOf(t, present, a)
+			}
+			if n := u.events.count(updatedMethod); n != 3 {
+				t.Errorf("three updates, one told on the old stream only: got %d", n)
 			}
 		})
 	})
@@ -144,7 +183,7 @@ func TestSubscribeModern(t *testing.T) {
 			}
 			server.Release("slow")
 			s.wait(t)
-			synctest.Wait()
+			overlapped()
 			if n := len(server.Received("notifications/cancelled")); n != 1 {
 				t.Errorf("%d streams were closed, want 1", n)
 			}
