@@ -40,6 +40,10 @@ type Server struct {
 	ClientIDMetadata bool // takes the URL of a client's metadata document as its id
 	ReturnsIssuer    bool // authorization_response_iss_parameter_supported (RFC 9207)
 
+	// PKCE is a server that says that it checks proof keys by S256 (RFC 7636), or is
+	// Assumed. Codes are not redeemed at another: see ErrNoPKCE.
+	PKCE bool
+
 	// Assumed is a server without metadata, whose endpoints are where 2025-03-26
 	// says that they are by default.
 	Assumed bool

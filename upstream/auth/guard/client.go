@@ -2,7 +2,9 @@ package guard
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,6 +25,8 @@ const (
 	maxHeader    = 64 << 10
 	maxRedirects = 3
 )
+
+var errTooSlow = fmt.Errorf("no answer within %v: %w", fetchTime, context.DeadlineExceeded)
 
 // A Client fetches for the sake of one configured server, which decides where
 // else it may go: see the package. It is safe for concurrent use. It keeps
@@ -88,21 +92,31 @@ func (c *Client) Get(ctx context.Context, address string, header http.Header) (s
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	bounded, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	req := (&http.Request{Method: http.MethodGet, URL: u, Header: header.Clone(), Host: u.Host}).WithContext(ctx)
-	if req.Header == nil {
-		req.Header = make(http.Header)
+	status, answered, body, err = c.fetch(bounded, u, header)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		err = errTooSlow
 	}
+	if err != nil {
+		return 0, nil, nil, newFetchError(address, err)
+	}
+	return status, answered, body, nil
+}
+
+func (c *Client) fetch(ctx context.Context, u *url.URL, header http.Header) (int, http.Header, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	maps.Copy(req.Header, header)
 	resp, err := c.fetcher.Do(req)
 	if err != nil {
-		return 0, nil, nil, fetchError(address, err)
+		return 0, nil, nil, err
 	}
 	defer resp.Body.Close()
-	if body, err = io.ReadAll(resp.Body); err != nil {
-		return 0, nil, nil, fetchError(address, err)
-	}
-	return resp.StatusCode, resp.Header, body, nil
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, body, err
 }
 
 // HTTP returns a client with the same checks and limits, but for the time: 30 s

@@ -12,7 +12,7 @@ import (
 // A RefusedError is a URL that weir does not go to. It was not asked for
 // anything.
 type RefusedError struct {
-	URL    string // without its query, and fit to be printed
+	URL    string // without its query, or the host where no more is known; fit to be printed
 	Reason string // a sentence about it that begins with a verb
 }
 
@@ -65,14 +65,24 @@ func Bare(address string) string {
 	return Printable(address)
 }
 
-// fetchError is what went wrong with a request, without the URL that net/http
-// adds, whose query may hold secrets.
-func fetchError(address string, err error) error {
+// A fetchError is what went wrong with a request. It does without the URL that
+// net/http adds, whose query may hold secrets, and is fit to be printed.
+type fetchError struct {
+	url string
+	err error
+}
+
+func newFetchError(address string, err error) error {
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		return refused
-	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = refused
+	} else if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	return fmt.Errorf("fetching %q: %w", Bare(address), err)
+	return &fetchError{Bare(address), err}
 }
+
+func (e *fetchError) Error() string {
+	return fmt.Sprintf("fetching %q: %s", e.url, Printable(e.err.Error()))
+}
+
+func (e *fetchError) Unwrap() error { return e.err }
