@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -112,6 +113,25 @@ func (f Folder) Read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Names are those of all that lies in the folder, in order; none if it is not
+// there.
+func (f Folder) Names() ([]string, error) {
+	if f.dir == "" {
+		return nil, nil
+	}
+	dir, err := os.Open(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
 // Update puts what change makes of a file in its place; nil removes it, and
 // what is equal to the old one is not written. No other process changes the
 // file in the meantime. It waits for those 5 s at most, and for the disk.
@@ -146,14 +166,42 @@ func (f Folder) Update(ctx context.Context, name string, change func(old []byte)
 // that name until unlock is called. It waits 5 s at most. The system releases
 // the lock of a process that ends, however it ends.
 func (f Folder) Lock(ctx context.Context, name string) (unlock func(), err error) {
-	if err := f.Make(); err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	lock := flock.New(f.Path(name)+lockExt, flock.SetPermissions(0o600))
+	return f.Hold(ctx, name)
+}
+
+// Hold is Lock for what others may take their time with: it waits until ctx ends.
+func (f Folder) Hold(ctx context.Context, name string) (unlock func(), err error) {
+	lock, err := f.lock(name)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return nil, fmt.Errorf("locking %q: %w", lock.Path(), err)
 	}
 	return func() { _ = lock.Close() }, nil
+}
+
+// TryLock is Lock without waiting; unlock is nil if somebody else has the lock.
+func (f Folder) TryLock(name string) (unlock func(), err error) {
+	lock, err := f.lock(name)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("locking %q: %w", lock.Path(), err)
+	case !taken:
+		return nil, nil
+	}
+	return func() { _ = lock.Close() }, nil
+}
+
+func (f Folder) lock(name string) (*flock.Flock, error) {
+	if err := f.Make(); err != nil {
+		return nil, err
+	}
+	return flock.New(f.Path(name)+lockExt, flock.SetPermissions(0o600)), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestUpdateCountsEveryWriter(t *testing.T) {
@@ -62,6 +63,45 @@ func TestUpdateThatFailsChangesNothing(t *testing.T) {
 	}
 	if got, err := f.Read("x"); got != nil || err != nil {
 		t.Errorf("got %q, %v, want nothing", got, err)
+	}
+}
+
+func TestLocks(t *testing.T) {
+	f := At(t.TempDir())
+	unlock, err := f.Lock(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.TryLock("x"); got != nil || err != nil {
+		t.Errorf("got a lock that is taken, %v", err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := f.Hold(impatient, "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	}
+	waited := make(chan error, 1)
+	go func() {
+		unlock, err := f.Hold(t.Context(), "x")
+		if err == nil {
+			unlock()
+		}
+		waited <- err
+	}()
+	unlock()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	unlock, err = f.TryLock("x")
+	if unlock == nil || err != nil {
+		t.Fatalf("got %v, want the lock that nobody has", err)
+	}
+	unlock()
+	if names, err := f.Names(); len(names) != 1 || names[0] != "x.lock" || err != nil {
+		t.Errorf("got %q, %v", names, err)
+	}
+	if names, err := At(filepath.Join(f.Path("none"))).Names(); names != nil || err != nil {
+		t.Errorf("got %q, %v for a folder that is not there", names, err)
 	}
 }
 
