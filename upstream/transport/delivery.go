@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -92,8 +93,9 @@ func (d *delivery) setBody() {
 	d.req.Body, _ = d.req.GetBody()
 }
 
-// deliver posts the message when its turn has come. The error is a [*DialError]
-// if the server cannot have got it, else a [*BrokenError].
+// deliver posts the message when its turn has come. The error is a
+// [*RefusedError] if the RoundTripper says so, a [*DialError] if the server cannot
+// have got it, else a [*BrokenError].
 func (d *delivery) deliver(client *http.Client) (*http.Response, error) {
 	if err := d.awaitTurn(); err != nil {
 		return nil, &DialError{err}
@@ -104,6 +106,9 @@ func (d *delivery) deliver(client *http.Client) (*http.Response, error) {
 	resp, err := client.Do(d.req)
 	if err == nil {
 		return resp, nil
+	}
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return nil, refused
 	}
 	err = d.cause(withoutURL(err))
 	if d.sent.Load() {

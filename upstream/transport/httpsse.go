@@ -57,8 +57,8 @@ type sseRequest struct {
 }
 
 // DialSSE opens the event stream and waits for the server to name its endpoint,
-// at most as long as ctx. Close the connection. The error is a [*DialError], or
-// holds a [*StatusError].
+// at most as long as ctx. Close the connection. The error is a [*DialError] or a
+// [*RefusedError], or holds a [*StatusError].
 func DialSSE(ctx context.Context, config HTTPConfig, recv Receiver) (*SSE, error) {
 	config.Header = ownHeader(config.Header)
 	s := &SSE{
@@ -75,7 +75,7 @@ func DialSSE(ctx context.Context, config HTTPConfig, recv Receiver) (*SSE, error
 	s.in = inbox{recv: recv, limit: config.Limit, answered: s.answered}
 	if err := s.dial(ctx); err != nil {
 		s.cancel(err)
-		s.letGo()
+		s.client.CloseIdleConnections()
 		return nil, err
 	}
 	s.work.Go(s.read)
@@ -286,15 +286,9 @@ func (s *SSE) Close() {
 	s.cancel(ErrClosed)
 	go func() {
 		s.work.Wait()
-		s.letGo()
+		s.client.CloseIdleConnections()
 		close(s.done)
 	}()
-}
-
-func (s *SSE) letGo() {
-	if s.config.RoundTripper == nil {
-		s.client.CloseIdleConnections()
-	}
 }
 
 // Done is closed when no goroutine of the connection is left.

@@ -40,7 +40,7 @@ func (s *SSE) open() error {
 	req.Header.Set("Accept", typeStream)
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return &DialError{withoutURL(err)}
+		return undelivered(err)
 	}
 	if err := s.begin(resp); err != nil {
 		resp.Body.Close()

@@ -19,9 +19,10 @@ type HTTPConfig struct {
 	// left out of it.
 	Header http.Header
 
-	// RoundTripper sends the requests; nil for one of NewRoundTripper's, which
-	// then belongs to the connection. It must not repeat a POST that a server
-	// may have executed.
+	// RoundTripper sends the requests, each of which can be sent again (GetBody);
+	// nil for one of NewRoundTripper's. It belongs to the connection, which closes
+	// its idle connections at the end. It must not repeat a POST that a server may
+	// have executed. Its error may be a [*RefusedError].
 	RoundTripper http.RoundTripper
 
 	Limit int // bytes of one message from the server; required
@@ -183,9 +184,7 @@ func (s *Streamable) Close() {
 			s.endSession()
 		}
 		s.work.Wait()
-		if s.config.RoundTripper == nil {
-			s.client.CloseIdleConnections()
-		}
+		s.client.CloseIdleConnections()
 		close(s.done)
 	}()
 }

@@ -247,7 +247,7 @@ func (x *exchange) resume(events *eventReader, pace *pace) (*http.Response, erro
 				return nil, err
 			}
 		}
-		if failed++; failed == resumeAttempts {
+		if failed++; failed == resumeAttempts || isRefused(err) {
 			return nil, err
 		}
 		pace.note(0)

@@ -151,7 +151,7 @@ func newStatusError(resp *http.Response, body []byte, session string) error {
 	}
 	status := &StatusError{
 		Code:       resp.StatusCode,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: RetryAfter(resp),
 		Challenge:  resp.Header.Values("Www-Authenticate"),
 		Body:       body[:min(len(body), statusBodyLimit)],
 	}
@@ -175,7 +175,13 @@ func refusedRedirect(resp *http.Response) string {
 	return "redirect that would change the request, or one of too many, is not followed"
 }
 
-// retryAfter reads seconds or a date (RFC 9110); 0 for anything else.
+// RetryAfter returns how long a server asks to be let alone in an answer (RFC
+// 9110, section 10.2.3), a day at most; 0 if it does not.
+func RetryAfter(resp *http.Response) time.Duration {
+	return retryAfter(resp.Header.Get("Retry-After"), time.Now())
+}
+
+// retryAfter reads seconds or a date; 0 for anything else.
 func retryAfter(value string, now time.Time) time.Duration {
 	const longest = 24 * time.Hour
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -46,7 +47,7 @@ func (l *listener) once(ctx context.Context) (pause time.Duration, again bool) {
 	resp, err := l.s.get(ctx, l.events.lastID)
 	if err != nil {
 		l.pace.note(0)
-		return l.pace.wait(l.events.retry), ctx.Err() == nil
+		return l.pace.wait(l.events.retry), ctx.Err() == nil && !isRefused(err)
 	}
 	defer discard(resp)
 	switch {
@@ -56,6 +57,9 @@ func (l *listener) once(ctx context.Context) (pause time.Duration, again bool) {
 	case resp.StatusCode == http.StatusNotFound && l.opened:
 		l.s.lose(ErrSessionLost)
 		return 0, false
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+		// To ask again with the same credentials would not help.
+		return 0, false
 	case isSuccess(resp), resp.StatusCode == http.StatusNotFound,
 		resp.StatusCode == http.StatusMethodNotAllowed, resp.StatusCode == http.StatusNotImplemented:
 		// Not offered. 405 is what the specification asks for; a server that only
@@ -63,8 +67,14 @@ func (l *listener) once(ctx context.Context) (pause time.Duration, again bool) {
 		return 0, false
 	}
 	l.pace.note(0)
-	asked := retryAfter(resp.Header.Get("Retry-After"), time.Now())
-	return max(asked, l.pace.wait(l.events.retry)), true
+	return max(RetryAfter(resp), l.pace.wait(l.events.retry)), true
+}
+
+// isRefused reports whether a request was refused for want of credentials, so
+// that only others can help.
+func isRefused(err error) bool {
+	refused, ok := errors.AsType[*RefusedError](err)
+	return ok && !refused.Temporary
 }
 
 // steady is how long a stream must have held to count as a good one, though

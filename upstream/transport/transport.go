@@ -123,6 +123,27 @@ type BrokenError struct{ Err error }
 func (e *BrokenError) Error() string { return "connection broke before the answer: " + e.Err.Error() }
 func (e *BrokenError) Unwrap() error { return e.Err }
 
+// A RefusedError is a request that was surely not executed, though it may have
+// left: there were no credentials for it, or the server would not have those it
+// came with. A RoundTripper that authenticates returns it in place of an answer,
+// and nothing here makes another error of it.
+type RefusedError struct {
+	Err       error
+	Temporary bool // the same request may do better later, with nobody's help
+}
+
+func (e *RefusedError) Error() string { return e.Err.Error() }
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// undelivered is the error of a request that got no answer and was surely not
+// executed.
+func undelivered(err error) error {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return refused
+	}
+	return &DialError{withoutURL(err)}
+}
+
 // A DialError is a connection that could not be made: nothing was sent.
 type DialError struct{ Err error }
 

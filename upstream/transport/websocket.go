@@ -23,6 +23,11 @@ type WebSocketConfig struct {
 	// sets is left out of it.
 	Header http.Header
 
+	// Authenticate returns a RoundTripper over base, which dials: the request to
+	// upgrade goes through it. An answer with status 101 has become the connection;
+	// any other may be followed by another request. nil for base itself.
+	Authenticate func(ctx context.Context, base http.RoundTripper) (http.RoundTripper, error)
+
 	Subprotocol string // to ask for; "" for none
 	Limit       int    // bytes of one message from the server; required
 }
@@ -33,20 +38,19 @@ type WebSocketConfig struct {
 // requests are cancelled by notifications/cancelled in both.
 type WebSocket struct{ *Lines }
 
-// upgradeTime is how long a server may take to become a WebSocket.
+// upgradeTime is how long a server may take to become a WebSocket, or to refuse.
 const upgradeTime = 10 * time.Second
 
 var errNoUpgrade = errors.New("the server did not become a WebSocket in time")
 
 // DialWebSocket connects, at most as long as ctx. Close the connection. The error
-// is a [*DialError], or holds a [*StatusError].
+// is a [*DialError] or a [*RefusedError], holds a [*StatusError], or is that of
+// Authenticate.
 func DialWebSocket(ctx context.Context, config WebSocketConfig, recv Receiver) (*WebSocket, error) {
 	target, err := webSocketURL(config.URL)
 	if err != nil {
 		return nil, &DialError{err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, upgradeTime, errNoUpgrade)
-	defer cancel()
 	conn, err := upgrade(ctx, target, config)
 	if err != nil {
 		return nil, err
@@ -86,9 +90,76 @@ func isThisMachine(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// upgrade leaves nothing behind when ctx is cancelled. The library by itself
-// watches over its deadline only.
+// upgrade asks the server to become a WebSocket, as often as authentication takes.
 func upgrade(ctx context.Context, target *url.URL, config WebSocketConfig) (*websocket.Conn, error) {
+	dialer := &upgrader{subprotocol: config.Subprotocol}
+	rt := http.RoundTripper(dialer)
+	if config.Authenticate != nil {
+		var err error
+		if rt, err = config.Authenticate(ctx, dialer); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, &DialError{fmt.Errorf("reading the URL: %w", withoutURL(err))}
+	}
+	req.URL.Scheme = httpScheme(target.Scheme)
+	req.Header = ownHeader(config.Header)
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		dialer.drop()
+		return nil, undelivered(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusSwitchingProtocols || dialer.conn == nil {
+		dialer.drop()
+		return nil, notUpgraded(resp)
+	}
+	return dialer.conn, nil
+}
+
+// httpScheme is that of the request to upgrade (RFC 6455, section 3).
+func httpScheme(scheme string) string {
+	if scheme == "wss" {
+		return "https"
+	}
+	return "http"
+}
+
+// upgrader makes a round trip of a dial, for one goroutine. What the server
+// refuses is an answer; what it grants is one too, and conn.
+type upgrader struct {
+	subprotocol string
+	conn        *websocket.Conn
+}
+
+// RoundTrip dials and asks for the upgrade with the headers of req.
+func (u *upgrader) RoundTrip(req *http.Request) (*http.Response, error) {
+	u.drop()
+	ctx, cancel := context.WithTimeoutCause(req.Context(), upgradeTime, errNoUpgrade)
+	defer cancel()
+	conn, resp, err := u.dial(ctx, req)
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			_ = conn.Close() // it carries nothing
+		}
+		return nil, context.Cause(ctx)
+	case errors.Is(err, websocket.ErrBadHandshake):
+		resp.Request = req
+		return resp, nil
+	case err != nil:
+		return nil, err
+	}
+	u.conn = conn
+	resp.Request = req
+	return resp, nil
+}
+
+// dial leaves nothing behind when ctx is cancelled. The library by itself
+// watches over its deadline only.
+func (u *upgrader) dial(ctx context.Context, req *http.Request) (*websocket.Conn, *http.Response, error) {
 	release := func() bool { return true }
 	dialer := websocket.Dialer{
 		Proxy:           http.ProxyFromEnvironment,
@@ -102,33 +173,32 @@ func upgrade(ctx context.Context, target *url.URL, config WebSocketConfig) (*web
 			return conn, err
 		},
 	}
-	if config.Subprotocol != "" {
-		dialer.Subprotocols = []string{config.Subprotocol}
+	if u.subprotocol != "" {
+		dialer.Subprotocols = []string{u.subprotocol}
 	}
-	conn, resp, err := dialer.DialContext(ctx, target.String(), ownHeader(config.Header))
-	if resp != nil {
-		defer resp.Body.Close()
-	}
+	target := *req.URL
+	target.Scheme = map[string]string{"http": "ws", "https": "wss"}[target.Scheme]
+	conn, resp, err := dialer.DialContext(ctx, target.String(), req.Header)
 	if !release() && err == nil {
 		_ = conn.Close()
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		return nil, upgradeError(ctx, resp, err)
-	}
-	return conn, nil
+	return conn, resp, err
 }
 
-// upgradeError says why there is no WebSocket.
-func upgradeError(ctx context.Context, resp *http.Response, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return &DialError{context.Cause(ctx)}
-	case resp == nil:
-		return &DialError{withoutURL(err)}
-	case resp.StatusCode == http.StatusSwitchingProtocols, isSuccess(resp):
+// drop closes a connection that is of no use.
+func (u *upgrader) drop() {
+	if u.conn != nil {
+		_ = u.conn.Close() // it carries nothing
+		u.conn = nil
+	}
+}
+
+// notUpgraded says why an answer made no WebSocket.
+func notUpgraded(resp *http.Response) error {
+	if resp.StatusCode == http.StatusSwitchingProtocols || isSuccess(resp) {
 		return &DialError{fmt.Errorf("the server answered HTTP %d, but did not become a WebSocket", resp.StatusCode)}
 	}
-	body, _ := io.ReadAll(resp.Body)
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, statusBodyLimit))
 	return newStatusError(resp, body, "")
 }
