@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
@@ -45,6 +46,7 @@ type Config struct {
 	// For the others.
 	URL     string
 	Headers map[string]string // sent with every request
+	Auth    auth.Config       // references in its secrets are read at connect
 
 	Subprotocol string // for WebSocket: to ask for; "" = none
 
@@ -60,8 +62,8 @@ type Config struct {
 	// Question all the same.
 	Withheld []string
 
-	// Resolve reads the references that are left in Args, Env, URL and Headers,
-	// those of CustomTools too, for connect time (files, the keyring). nil if there are none. It is safe
+	// Resolve reads the references that are left in Args, Env, URL, Headers and
+	// the secrets of Auth, those of CustomTools too, for connect time (files, the keyring). nil if there are none. It is safe
 	// for concurrent use.
 	Resolve func(ctx context.Context, text string) (string, error)
 

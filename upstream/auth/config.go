@@ -14,8 +14,9 @@ const (
 	OAuth2 Kind = "oauth2"  // tokens that weir gets by itself
 )
 
-// Config is how weir authenticates to one server, as configured. Texts may hold
-// references that are read when they are needed; see Resolve.
+// Config is how weir authenticates to one server, as configured. Token, Value,
+// Username, Password, ClientSecret and PrivateKey may hold references that are
+// read when they are needed; see Resolve.
 type Config struct {
 	Kind Kind
 
@@ -57,6 +58,10 @@ type OAuth struct {
 	Issuer   string // the only authorization server to trust; "" is the one the server names
 	TokenURL string // for ClientCredentials: where tokens are had, with nothing asked; "" finds out
 	Scopes   []string
+
+	// AuthorizeParams are further parameters of the URL at which a person logs
+	// in, which some authorization servers want. None is one that weir sets.
+	AuthorizeParams map[string]string
 
 	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
