@@ -79,6 +79,8 @@ type server struct {
 	Transport *text         `yaml:"transport"` // default: by command or url
 	Headers   mapping[text] `yaml:"headers"`
 
+	Auth *authentication `yaml:"auth"` // default: oauth2, if the server asks for a login
+
 	Subprotocol *text `yaml:"subprotocol"` // of a websocket; default mcp
 
 	Prefix         *text     `yaml:"prefix"` // default: the name
@@ -112,7 +114,7 @@ type server struct {
 
 	problems []error // known beforehand: it is Broken
 
-	_ struct{} `later:"auth idle_stop"`
+	_ struct{} `later:"idle_stop"`
 }
 
 // A filter selects tools by globs over their original names.

@@ -32,6 +32,10 @@ type foreignServer struct {
 	ServerURL *text         `yaml:"serverUrl"`
 	Headers   mapping[text] `yaml:"headers"`
 
+	Auth      *foreignAuth `yaml:"auth"`                 // Cursor
+	OAuth     *foreignAuth `yaml:"oauth"`                // Gemini CLI, Claude Code
+	BearerVar *text        `yaml:"bearer_token_env_var"` // Codex: the name of a variable
+
 	Timeout  *milliseconds `yaml:"timeout"`
 	Disabled *bool         `yaml:"disabled"`
 	Enabled  *bool         `yaml:"enabled"`
@@ -168,6 +172,7 @@ func (f *foreignServer) convert(d *decoder, pos policy.Position) server {
 		Command: f.Command, Args: f.Args, Env: f.Env, Cwd: f.Cwd,
 		URL:     firstOf(f.HTTPURL, f.ServerURL, f.URL),
 		Headers: f.headers(d),
+		Auth:    f.auth(),
 		Timeout: (*duration)(f.Timeout),
 		Enabled: f.Enabled,
 	}
@@ -238,7 +243,7 @@ func (f *foreignServer) transport(s *server, pos policy.Position) {
 	}
 	switch {
 	case s.Transport.or("") == "stdio" && s.Command != nil:
-		s.URL, s.Headers = nil, nil
+		s.URL, s.Headers, s.Auth = nil, nil, nil
 	case s.Transport != nil && s.URL != nil:
 		s.Command = nil
 	}
@@ -246,7 +251,7 @@ func (f *foreignServer) transport(s *server, pos policy.Position) {
 		s.Args, s.Env, s.Cwd = nil, nil, nil
 	}
 	if s.Command != nil && s.URL == nil {
-		s.Headers = nil
+		s.Headers, s.Auth = nil, nil
 	}
 }
 

@@ -34,6 +34,7 @@ func (m *serverMaker) remote() {
 		m.fail(s.Protocol.pos, "protocol: transport %q knows no revision %s", upstream.SSE, upstream.ModernVersion)
 	}
 	target, err := m.checkURL()
+	m.auth(target, secret)
 	switch {
 	case err != nil:
 		m.fail(s.URL.pos, "url: %v", err)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/weir-mcp/weir/upstream/auth"
 )
 
 // identity writes down all that could change what a server lists: each text
@@ -21,11 +23,28 @@ func (m *serverMaker) identity() []byte {
 	if s.Subprotocol != "" {
 		id = id.texts("subprotocol", s.Subprotocol)
 	}
+	id = append(id, authIdentity(&s.Auth)...)
 	inherited := make(map[string]string, len(s.InheritEnv))
 	for _, name := range s.InheritEnv {
 		inherited[name] = os.Getenv(name)
 	}
 	return id.pairs("inherited", inherited)
+}
+
+// authIdentity writes down who weir is to the server. How it logs in, and where
+// the browser comes back to, changes nothing of that.
+func authIdentity(c *auth.Config) (id identity) {
+	if c.Kind == auth.None {
+		return nil
+	}
+	id = id.texts("auth", string(c.Kind), c.Token, c.Value, c.Header, c.Prefix, c.Username, c.Password)
+	if c.Kind != auth.OAuth2 {
+		return id
+	}
+	o := &c.OAuth
+	id = id.texts("oauth", string(o.Grant), o.ClientID, o.ClientSecret, o.PrivateKey, o.ClientMetadataURL, o.Issuer, o.TokenURL, o.Account)
+	id = id.texts("scopes", o.Scopes...)
+	return id.pairs("params", o.AuthorizeParams)
 }
 
 type identity []byte

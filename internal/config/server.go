@@ -210,6 +210,7 @@ func (m *serverMaker) misplaced() {
 		{"inherit_env", s.InheritEnv != nil, stdio, `transport "stdio"`},
 		{"cwd", s.Cwd != nil, stdio, `transport "stdio"`},
 		{"headers", len(s.Headers) > 0, !stdio, "servers with a url"},
+		{"auth", s.Auth != nil, !stdio, "servers with a url (what a program needs goes into env)"},
 		{"subprotocol", s.Subprotocol != nil, m.made.Transport == upstream.WebSocket, `transport "websocket"`},
 	} {
 		if key.present && !key.fits {
@@ -280,10 +281,13 @@ func (m *serverMaker) local(key string, t text) string {
 }
 
 // now is local for what is needed whole at once.
-func (m *serverMaker) now(key string, t text) string {
+func (m *serverMaker) now(key string, t text) string { return m.whole(key, t, m.local) }
+
+// whole expands, in one way or another, a text that is needed whole at once.
+func (m *serverMaker) whole(key string, t text, expand func(key string, t text) string) string {
 	before := m.deferred
 	m.deferred = false
-	expanded := m.local(key, t)
+	expanded := expand(key, t)
 	if m.deferred {
 		m.fail(t.pos, "%s: %v", key, errFileHere)
 	}
@@ -326,4 +330,7 @@ func (m *serverMaker) finish() {
 		}
 	}
 	m.made.URL = unescape(m.made.URL)
+	for _, secret := range secretsOf(&m.made.Auth) {
+		*secret = unescape(*secret)
+	}
 }
