@@ -15,7 +15,7 @@ const (
 	private           // RFC 1918, unique local, and what translates into networks that cannot be seen
 	shared            // RFC 6598: a provider's network, or a VPN that uses its addresses
 	link              // this network segment; 169.254.169.254 tells machines of a cloud their secrets
-	testing           // RFC 2544; some local proxies answer every name with one of these
+	benchmark         // RFC 2544; some local proxies answer every name with one of these
 	never             // multicast, unspecified, documentation, reserved: no server is there
 )
 
@@ -29,7 +29,7 @@ func (c class) String() string {
 		return "a network that is not public"
 	case link:
 		return "this network segment"
-	case testing:
+	case benchmark:
 		return "a network for tests"
 	case never:
 		return "where no server can be"
@@ -58,21 +58,21 @@ var (
 		"192.0.2.0/24":    never,
 		"192.88.99.0/24":  never,
 		"192.168.0.0/16":  private,
-		"198.18.0.0/15":   testing,
+		"198.18.0.0/15":   benchmark,
 		"198.51.100.0/24": never,
 		"203.0.113.0/24":  never,
 		"224.0.0.0/4":     never,
 		"240.0.0.0/4":     never,
 	})
 	blocks6 = makeBlocks(map[string]class{
-		"::1/128":       thisMachine,
+		"::1/128":        thisMachine,
 		"64:ff9b:1::/48": private, // RFC 8215: into whatever the network's owner likes
-		"fc00::/7":      private,
-		"fec0::/10":     private, // what came before fc00::/7
-		"fe80::/10":     link,
-		"2001::/23":     never, // Teredo and other protocols of their own
-		"2001:db8::/32": never,
-		"3fff::/20":     never,
+		"fc00::/7":       private,
+		"fec0::/10":      private, // what came before fc00::/7
+		"fe80::/10":      link,
+		"2001::/23":      never, // Teredo and other protocols of their own
+		"2001:db8::/32":  never,
+		"3fff::/20":      never,
 	})
 	global6 = netip.MustParsePrefix("2000::/3") // all that is given out
 )
