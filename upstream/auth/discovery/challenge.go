@@ -97,6 +97,10 @@ func (s *scanner) scan(header string) {
 		if s.text == "" {
 			return
 		}
+		if s.text[0] == '"' {
+			s.quoted() // belongs to nothing
+			continue
+		}
 		name := strings.ToLower(s.token())
 		switch {
 		case name == "":

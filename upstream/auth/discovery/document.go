@@ -42,9 +42,11 @@ func fetchDocument(ctx context.Context, c *guard.Client, what, address string, h
 	d := &document{what: what, url: address}
 	switch {
 	case err != nil:
-		return nil, d.broken(reasonOf(err), err)
+		return nil, d.broken(reasonOf(address, err), err)
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
-		return nil, d.broken(fmt.Sprintf("status %d", status), nil)
+		e := d.broken(fmt.Sprintf("the answer is %d %s", status, http.StatusText(status)), nil)
+		e.Status = status
+		return nil, e
 	case status != http.StatusOK:
 		return nil, errAbsent
 	}
@@ -55,17 +57,6 @@ func fetchDocument(ctx context.Context, c *guard.Client, what, address string, h
 		return nil, d.broken("it is no JSON object", err)
 	}
 	return d, nil
-}
-
-// reasonOf is an error of the guard without the URL, which an Error has already.
-func reasonOf(err error) string {
-	if refused, ok := errors.AsType[*guard.RefusedError](err); ok {
-		return refused.Error()
-	}
-	if inner := errors.Unwrap(err); inner != nil {
-		return guard.Printable(inner.Error())
-	}
-	return guard.Printable(err.Error())
 }
 
 func isPage(header http.Header) bool {

@@ -3,6 +3,8 @@ package discovery
 import (
 	"errors"
 	"fmt"
+
+	"github.com/weir-mcp/weir/upstream/auth/guard"
 )
 
 // What discovery may end with, to be told by [errors.Is].
@@ -26,16 +28,29 @@ var (
 // holds nothing of what was answered that is not fit to be printed.
 type Error struct {
 	What   string // that was looked for: "protected resource metadata"
-	URL    string // where, without its query and fit to be printed; "" if at no one place
+	URL    string // where, without its query and fit to be printed
 	Reason string // what is wrong, in words for people
+	Status int    // of the answer, if that is what is wrong; 5xx and 429 may be better later
 	Err    error  // the cause: one of the above, what package guard says, or nil
 }
 
 func (e *Error) Error() string {
-	if e.URL == "" {
-		return e.What + ": " + e.Reason
-	}
 	return fmt.Sprintf("%s at %q: %s", e.What, e.URL, e.Reason)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// reasonOf is an error of the guard, without the URL where that is the one that
+// was asked.
+func reasonOf(address string, err error) string {
+	if refused, ok := errors.AsType[*guard.RefusedError](err); ok {
+		if refused.URL == guard.Bare(address) {
+			return "it " + refused.Reason
+		}
+		return refused.Error()
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return guard.Printable(err.Error())
+}

@@ -28,7 +28,8 @@ func FindResource(ctx context.Context, c *guard.Client, server *url.URL, ch Chal
 	if named := ch.ResourceMetadata; named != "" {
 		d, err := fetchDocument(ctx, c, resourceMetadata, named, nil)
 		if errors.Is(err, errAbsent) {
-			return nil, &Error{resourceMetadata, guard.Bare(named), "the server names this place, and there is none", ErrNoMetadata}
+			reason := "the server names this place, and there is none"
+			return nil, &Error{What: resourceMetadata, URL: guard.Bare(named), Reason: reason, Err: ErrNoMetadata}
 		}
 		if err != nil {
 			return nil, err
@@ -110,6 +111,7 @@ func covers(resource string, server *url.URL) bool {
 	if err != nil || u.Host == "" || u.User != nil || strings.Contains(resource, "#") {
 		return false
 	}
+	u = webURL(u)
 	if origin(u) != origin(server) || u.RawQuery != "" && u.RawQuery != server.RawQuery {
 		return false
 	}

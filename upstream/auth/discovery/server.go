@@ -48,17 +48,18 @@ func FindServer(ctx context.Context, c *guard.Client, issuer string, legacy bool
 		return readServer(c, d, issuer, legacy)
 	}
 	if !legacy {
-		return nil, &Error{serverMetadata + " of " + fmt.Sprintf("%q", guard.Bare(issuer)), "", "there is none at any of the places for it", ErrNoMetadata}
+		reason := "there is none at the places where that of this issuer would be"
+		return nil, &Error{What: serverMetadata, URL: guard.Bare(issuer), Reason: reason, Err: ErrNoMetadata}
 	}
 	return assumed(issuer, u), nil
 }
 
 func parseIssuer(c *guard.Client, issuer string) (*url.URL, error) {
 	broken := func(reason string, err error) error {
-		return &Error{"authorization server", guard.Bare(issuer), reason, err}
+		return &Error{What: "authorization server", URL: guard.Bare(issuer), Reason: reason, Err: err}
 	}
 	if err := c.Allowed(issuer); err != nil {
-		return nil, broken(err.Error(), err)
+		return nil, broken(reasonOf(issuer, err), err)
 	}
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -96,7 +97,10 @@ func readServer(c *guard.Client, d *document, issuer string, legacy bool) (*Serv
 		reason := fmt.Sprintf("it is of another issuer, %q, than the one that was asked, %q", guard.Printable(s.Issuer), guard.Printable(issuer))
 		return nil, d.broken(reason, ErrIssuerMismatch)
 	}
-	return s, s.readEndpoints(c, d)
+	if err := s.readEndpoints(c, d); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // isIssuer compares issuers exactly (RFC 8414, section 3.3). The legacy one was
@@ -106,30 +110,42 @@ func isIssuer(named, asked string, legacy bool) bool {
 	return named == asked || legacy && strings.TrimSuffix(named, "/") == strings.TrimSuffix(asked, "/")
 }
 
-// readEndpoints takes the endpoints. To one that weir may not go to, it neither
-// sends a person nor a secret: only without revocation can it do.
+// readEndpoints takes the endpoints. One that weir may not go to is not there, if
+// it can be done without; weir sends neither a person nor a secret to it.
 func (s *Server) readEndpoints(c *guard.Client, d *document) error {
-	for name, endpoint := range map[string]*string{
-		"authorization_endpoint": &s.Authorization,
-		"token_endpoint":         &s.Token,
-		"registration_endpoint":  &s.Registration,
-		"revocation_endpoint":    &s.Revocation,
-	} {
-		address, err := d.text(name)
-		if err == nil && address != "" {
-			err = c.Allowed(address)
-		}
-		switch {
-		case err == nil:
-			*endpoint = address
-		case name != "revocation_endpoint":
-			return d.broken(name+": "+err.Error(), err)
-		}
+	var err error
+	if s.Authorization, err = d.endpoint(c, "authorization_endpoint"); err != nil {
+		return err
+	}
+	if s.Token, err = d.endpoint(c, "token_endpoint"); err != nil {
+		return err
 	}
 	if s.Token == "" {
 		return d.broken("it names no token_endpoint", nil)
 	}
+	s.Registration = d.optionalEndpoint(c, "registration_endpoint")
+	s.Revocation = d.optionalEndpoint(c, "revocation_endpoint")
 	return nil
+}
+
+// endpoint returns a member that is a URL which is Allowed; "" if there is none.
+func (d *document) endpoint(c *guard.Client, name string) (string, error) {
+	address, err := d.text(name)
+	if err != nil || address == "" {
+		return "", err
+	}
+	if err := c.Allowed(address); err != nil {
+		return "", d.broken(name+" "+err.Error(), err)
+	}
+	return address, nil
+}
+
+func (d *document) optionalEndpoint(c *guard.Client, name string) string {
+	address, err := d.endpoint(c, name)
+	if err != nil {
+		return ""
+	}
+	return address
 }
 
 // assumed is a server without metadata (2025-03-26, Authorization).
