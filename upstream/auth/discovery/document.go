@@ -39,10 +39,16 @@ func fetchDocument(ctx context.Context, c *guard.Client, what, address string, h
 	}
 	header.Set("Accept", "application/json")
 	status, answered, body, err := c.Get(ctx, address, header)
+	if err != nil {
+		return nil, (&document{what: what, url: address}).broken(reasonOf(address, err), err)
+	}
+	return parseDocument(what, address, status, answered, body)
+}
+
+// parseDocument reads an answer; see fetchDocument.
+func parseDocument(what, address string, status int, header http.Header, body []byte) (*document, error) {
 	d := &document{what: what, url: address}
 	switch {
-	case err != nil:
-		return nil, d.broken(reasonOf(address, err), err)
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		e := d.broken(fmt.Sprintf("the answer is %d %s", status, http.StatusText(status)), nil)
 		e.Status = status
@@ -50,8 +56,9 @@ func fetchDocument(ctx context.Context, c *guard.Client, what, address string, h
 	case status != http.StatusOK:
 		return nil, errAbsent
 	}
+	var err error
 	if d.members, err = jsonrpc.ParseObject(nil, body); err != nil {
-		if isPage(answered) {
+		if isPage(header) {
 			return nil, errAbsent // of a site that answers whatever is asked with one page
 		}
 		return nil, d.broken("it is no JSON object", err)

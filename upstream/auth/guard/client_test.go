@@ -318,6 +318,7 @@ func TestAddressesOfNames(t *testing.T) {
 		{"https://mcp.vpn.example", "auth.vpn.example", "100.64.0.1", ""},
 		{"https://mcp.vpn.example", "auth.vpn.example", "10.0.0.1", "a private network"},
 		{"https://mcp.fake.example", "auth.example.com", "198.18.0.9", ""},
+		{"https://0.0.0.0", "auth.example.com", "0.0.0.0", "no server can be"},
 
 		{"http://localhost:8000", "localhost", "127.0.0.1", ""},
 		{"http://localhost:8000", "LOCALHOST.", "::1", ""},
