@@ -5,11 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/windows"
 )
 
 // ReplaceFile puts a file in the place of path, by a rename, which replaces on
-// Windows too but fails while a reader has the old file open. A checksum
-// finds what a loss of power may leave.
+// Windows too but fails while a reader has the old file open: it waits for
+// readers, 1 s at most. A checksum finds what a loss of power may leave.
 func ReplaceFile(path string, data []byte) error { return ReplaceFileAs(path, data, 0o600) }
 
 // ReplaceFileAs is ReplaceFile with other permissions, of which Windows knows
@@ -22,10 +25,23 @@ func ReplaceFileAs(path string, data []byte, mode fs.FileMode) error {
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// rename waits for those who read what is to be replaced.
+func rename(from, to string) error {
+	const tries, pause = 50, 20 * time.Millisecond
+	for range tries - 1 {
+		err := os.Rename(from, to)
+		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
+			return err
+		}
+		<-time.After(pause)
+	}
+	return os.Rename(from, to)
 }

@@ -29,6 +29,9 @@ type Login struct {
 	Token      string // the token endpoint that renews it
 	Revocation string // the revocation endpoint; "" for none
 	Client     Client // as which it was given
+
+	// Sealed says that the file in which it was found is sealed. Store sets it.
+	Sealed bool
 }
 
 // A Client is weir as an authorization server knows it. ID and Secret are never
