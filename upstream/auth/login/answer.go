@@ -88,7 +88,7 @@ func pasted(text string) (string, error) {
 		return "", errMalformed
 	}
 	query := strings.TrimPrefix(text, "?")
-	if strings.Contains(text, "://") && !strings.HasPrefix(text, "?") && !strings.HasPrefix(text, "code=") {
+	if lower := strings.ToLower(text); strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
 		u, err := url.Parse(text)
 		if err != nil || u.Path != callbackPath || !isLoopback(u.Hostname()) {
 			return "", ErrNoReply

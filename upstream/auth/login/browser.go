@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// startTime is how long a browser has to say that it could not be started.
-const startTime = 5 * time.Second
-
 // maxURL keeps an address within what every system takes as an argument.
 const maxURL = 8 << 10
 
@@ -26,6 +23,7 @@ type Browser struct {
 	getenv func(string) string
 	system system
 	find   func(name string) (string, error)
+	watch  time.Duration // how long a browser has to say that it could not be started
 }
 
 // system is how a desktop is told from a bare machine, and what it has.
@@ -39,7 +37,7 @@ type system struct {
 // NewBrowser returns the Browser of the environment that getenv reads, as
 // os.Getenv does. It starts nothing.
 func NewBrowser(getenv func(string) string) *Browser {
-	return &Browser{getenv: getenv, system: thisSystem, find: exec.LookPath}
+	return &Browser{getenv: getenv, system: thisSystem, find: exec.LookPath, watch: 5 * time.Second}
 }
 
 // Available reports whether there is a desktop to open a browser on, and a program
@@ -72,7 +70,7 @@ func (b *Browser) Open(ctx context.Context, address string) error {
 	}
 	var failed []error
 	for _, argv := range commands {
-		err := start(ctx, withAddress(argv, address))
+		err := b.start(ctx, withAddress(argv, address))
 		if err == nil {
 			return nil
 		}
@@ -127,7 +125,7 @@ func withAddress(argv []string, address string) []string {
 }
 
 // start starts a program and watches it for as long as one fails at once.
-func start(ctx context.Context, argv []string) error {
+func (b *Browser) start(ctx context.Context, argv []string) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) // streams: none
 	cmd.Env = withoutOwn(os.Environ())
 	cmd.SysProcAttr = apart()
@@ -139,7 +137,7 @@ func start(ctx context.Context, argv []string) error {
 	// goroutine is there for the system to forget them then; it holds nothing that
 	// weir would have to wait for.
 	go func() { ended <- cmd.Wait() }()
-	patience := time.NewTimer(startTime)
+	patience := time.NewTimer(b.watch)
 	defer patience.Stop()
 	select {
 	case err := <-ended:

@@ -82,12 +82,15 @@ func shown(text string, limit int) string {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			continue
 		}
+		if space {
+			n++
+		}
 		if n >= limit {
 			return b.String() + "…"
 		}
 		if space {
 			b.WriteByte(' ')
-			n, space = n+1, false
+			space = false
 		}
 		b.WriteRune(r)
 		n++
