@@ -1,6 +1,9 @@
 package auth
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // A Kind is how weir authenticates to a server.
 type Kind string
@@ -66,7 +69,21 @@ type OAuth struct {
 	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
 	Account      string // tells logins of several accounts apart; may be empty
+
+	// Extra goes into the URL where the user logs in, as some servers want it:
+	// access_type, prompt, audience. It does not replace what OAuth itself says there.
+	Extra map[string]string
 }
 
 // Resolve reads the references in a text. It is safe for concurrent use.
 type Resolve func(ctx context.Context, text string) (string, error)
+
+// Format hides the credentials, whatever a Config is printed with.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "authentication %q", string(c.Kind))
+}
+
+// Format hides the credentials, whatever an OAuth is printed with.
+func (o OAuth) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "grant %q", string(o.Grant))
+}

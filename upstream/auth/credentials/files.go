@@ -93,6 +93,7 @@ type loginRecord struct {
 	Access     string       `json:"access_token,omitempty"`
 	Type       string       `json:"token_type,omitempty"`
 	Refresh    string       `json:"refresh_token,omitempty"`
+	Issued     time.Time    `json:"issued,omitzero"`
 	Expiry     time.Time    `json:"expiry,omitzero"`
 	Scopes     []string     `json:"scopes,omitempty"`
 	Since      time.Time    `json:"since,omitzero"`
@@ -115,7 +116,7 @@ type clientRecord struct {
 func recordOf(l *Login) *loginRecord {
 	return &loginRecord{
 		Issuer: l.Key.Issuer, Resource: l.Key.Resource, ClientID: l.Key.Client, Account: l.Key.Account,
-		Endpoint: l.Endpoint, Access: l.Access, Type: l.Type, Refresh: l.Refresh, Expiry: l.Expiry, Scopes: l.Scopes,
+		Endpoint: l.Endpoint, Access: l.Access, Type: l.Type, Refresh: l.Refresh, Issued: l.Issued, Expiry: l.Expiry, Scopes: l.Scopes,
 		Since: l.Since, Token: l.Token, Revocation: l.Revocation, Client: *clientRecordOf("", &l.Client),
 	}
 }
@@ -123,7 +124,7 @@ func recordOf(l *Login) *loginRecord {
 func (r *loginRecord) login() *Login {
 	return &Login{
 		Key:      Key{Issuer: r.Issuer, Resource: r.Resource, Client: r.ClientID, Account: r.Account},
-		Endpoint: r.Endpoint, Access: r.Access, Type: r.Type, Refresh: r.Refresh, Expiry: r.Expiry, Scopes: r.Scopes,
+		Endpoint: r.Endpoint, Access: r.Access, Type: r.Type, Refresh: r.Refresh, Issued: r.Issued, Expiry: r.Expiry, Scopes: r.Scopes,
 		Since: r.Since, Token: r.Token, Revocation: r.Revocation, Client: *r.Client.client(),
 	}
 }

@@ -22,6 +22,7 @@ type Login struct {
 	Access  string    // the access token; "" if it has been given up
 	Type    string    // its token_type, as it is sent: "Bearer"
 	Refresh string    // the refresh token; "" for none
+	Issued  time.Time // when Access was had; how early it is renewed depends on how long it lives
 	Expiry  time.Time // of Access; zero if the server did not say
 	Scopes  []string  // that were granted, or asked for where the server did not say
 	Since   time.Time // when the user logged in
