@@ -1,0 +1,176 @@
+//go:build !windows && !darwin
+
+package keyring
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBusAddress(t *testing.T) {
+	dir := t.TempDir()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(dir, "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	odd := filepath.Join(t.TempDir(), "a b,c=d")
+	if err := os.Mkdir(odd, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(odd, "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	plain := t.TempDir()
+	if err := os.WriteFile(filepath.Join(plain, "bus"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	usual := busAddress(func(string) string { return "" }) // where this machine has one
+	for _, tt := range []struct{ bus, runtime, want string }{
+		{"unix:path=/x", dir, "unix:path=/x"},
+		{"", dir, "unix:path=" + dir + "/bus"},
+		{"autolaunch:", dir, "unix:path=" + dir + "/bus"},
+		{"autolaunch:scope=*user", dir, "unix:path=" + dir + "/bus"},
+		{"", odd, "unix:path=" + filepath.Dir(odd) + "/a%20b%2cc%3dd/bus"},
+		{"", plain, usual},
+		{"", "relative", usual},
+		{"", "", usual},
+	} {
+		got := busAddress(func(key string) string {
+			return map[string]string{busVariable: tt.bus, "XDG_RUNTIME_DIR": tt.runtime}[key]
+		})
+		if got != tt.want {
+			t.Errorf("%q, %q: got %q, want %q", tt.bus, tt.runtime, got, tt.want)
+		}
+	}
+}
+
+// TestNoBusIsStarted would find a dbus-launch that has run.
+func TestNoBusIsStarted(t *testing.T) {
+	if busAddress(func(string) string { return "" }) != "" {
+		t.Skip("there is a session bus in the usual place")
+	}
+	dir := t.TempDir()
+	ran := filepath.Join(dir, "ran")
+	if err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte("#!/bin/sh\ntouch "+ran+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv(busVariable, "")
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	_, err := System(os.Getenv).Get(t.Context(), "weir", "test")
+	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), busVariable) {
+		t.Errorf("got %v, want %v that says what to set", err, ErrUnavailable)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("dbus-launch was run")
+	}
+}
+
+// TestSystem is with the keyring of GNOME, on a bus of its own.
+func TestSystem(t *testing.T) {
+	dir := t.TempDir()
+	startDesktop(t, dir)
+	r := System(func(key string) string { return map[string]string{"XDG_RUNTIME_DIR": dir}[key] })
+	if _, err := r.Get(t.Context(), "weir-test", "a/b"); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("got %v, want %v", err, ErrNotFound)
+	}
+	for _, secret := range []string{"hunter2", "another\nwith ü", strings.Repeat("x", MaxSecret)} {
+		if err := r.Set(t.Context(), "weir-test", "a/b", secret); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Get(t.Context(), "weir-test", "a/b"); got != secret || err != nil {
+			t.Errorf("got %q, %v, want %q", got, err, secret)
+		}
+	}
+	tool(t, "hunter3", "secret-tool", "store", "--label=x", "service", "weir-test", "username", "told")
+	if got, err := r.Get(t.Context(), "weir-test", "told"); got != "hunter3" || err != nil {
+		t.Errorf("got %q, %v, want what secret-tool has stored", got, err)
+	}
+	if err := r.Delete(t.Context(), "weir-test", "a/b"); err != nil {
+		t.Error(err)
+	}
+	if err := r.Delete(t.Context(), "weir-test", "a/b"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, want %v", err, ErrNotFound)
+	}
+
+	// A user who locks the keyring is not there to unlock it again.
+	tool(t, "", "gdbus", "call", "--session", "--dest", "org.freedesktop.secrets", "--object-path", "/org/freedesktop/secrets",
+		"--method", "org.freedesktop.Secret.Service.Lock", "['/org/freedesktop/secrets/collection/login']")
+	if _, err := r.Get(t.Context(), "weir-test", "told"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, ErrUnavailable)
+	}
+}
+
+// startDesktop starts a message bus in dir and a keyring on it that is unlocked.
+// They end with the test.
+func startDesktop(t *testing.T, dir string) {
+	for _, program := range []string{"dbus-daemon", "gnome-keyring-daemon", "secret-tool", "gdbus"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed (Debian: dbus gnome-keyring libsecret-tools libglib2.0-bin)", program)
+		}
+	}
+	address := "unix:path=" + filepath.Join(dir, "bus")
+	for key, value := range map[string]string{
+		"HOME": dir, "XDG_DATA_HOME": dir, "XDG_RUNTIME_DIR": dir, "DISPLAY": "", "WAYLAND_DISPLAY": "", busVariable: address,
+	} {
+		t.Setenv(key, value)
+	}
+	config := filepath.Join(dir, "bus.conf")
+	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, address), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := daemon(t, "", "dbus-daemon", "--nofork", "--nopidfile", "--print-address=1", "--config-file="+config)
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("no address of the bus: %v", err)
+	}
+	daemon(t, "password\n", "gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
+	tool(t, "", "gdbus", "wait", "--session", "--timeout=20", "org.freedesktop.secrets")
+}
+
+// busConfig is a bus that starts nothing by itself.
+const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+`
+
+// daemon starts a program that ends with the test.
+func daemon(t *testing.T, input, program string, args ...string) (out io.Reader) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skipf("%s cannot be started here: %v", program, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+	})
+	return out
+}
+
+func tool(t *testing.T, input, program string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", program, err, out)
+	}
+}
