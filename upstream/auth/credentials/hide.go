@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-// String says whose tokens they are and which there are, not what they are.
+// String says whose tokens they are and which there are, not what they are. No
+// value can hide in an unexported field of one that is printed: fmt may not ask it
+// there.
 func (l Login) String() string {
 	held := make([]string, 0, 3)
 	for _, s := range []struct{ what, secret string }{

@@ -3,8 +3,6 @@ package credentials
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -25,6 +23,7 @@ import (
 type Store struct {
 	folder state.Folder
 	sealer *sealer
+	lists  lists
 }
 
 // Open returns the store in a folder; ring is nil for none. Nothing is touched
@@ -156,24 +155,6 @@ func compare(a, b Key) int {
 		strings.Compare(a.Issuer, b.Issuer), strings.Compare(a.Resource, b.Resource),
 		strings.Compare(a.Client, b.Client), strings.Compare(a.Account, b.Account),
 	)
-}
-
-// Stamp tells the logins of an endpoint and an account, as they are kept now, from
-// what they were before any change by whatever process. It reads a few small files,
-// and asks neither the keyring nor for a lock.
-func (s *Store) Stamp(endpoint, account string) string {
-	names, _ := s.namesOf(endpoint, account) // what cannot be read is none
-	h := sha256.New()
-	for _, name := range names {
-		file, err := s.folder.Read(name)
-		if file == nil && err == nil {
-			continue
-		}
-		h.Write([]byte(name))
-		sum := sha256.Sum256(file)
-		h.Write(sum[:])
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // Client returns the registration that weir has made at an issuer for an
