@@ -31,6 +31,8 @@ type connection struct {
 	facts   atomic.Pointer[Facts] // what is spoken; final once the upstream is ready
 	stale   chan struct{}         // holds one token when the handshake does not hold any more
 
+	refusals chan refusal // holds one at most
+
 	refilter chan struct{} // holds one token when what is wanted of a modern server has changed
 
 	// Guarded by the upstream's mu.
@@ -69,6 +71,7 @@ func newConnection(u *Upstream) *connection {
 		dialled: make(chan struct{}),
 		stale:   make(chan struct{}, 1),
 
+		refusals: make(chan refusal, 1),
 		refilter: make(chan struct{}, 1),
 
 		pending: make(map[uint64]*Call),

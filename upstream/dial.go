@@ -70,6 +70,13 @@ func readAll(values map[string]string, read func(string) string) map[string]stri
 // [*transport.DialError].
 type Dialer func(ctx context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error)
 
+// A dialer is a Dialer that may know more of the connection.
+type dialer func(ctx context.Context, cfg Config, c *connection) (transport.Conn, error)
+
+func plain(d Dialer) dialer {
+	return func(ctx context.Context, cfg Config, c *connection) (transport.Conn, error) { return d(ctx, cfg, c) }
+}
+
 // dial opens the transport.
 func (c *connection) dial(ctx context.Context, cfg Config) error {
 	dialer := c.u.set.dialers[cfg.Transport]
@@ -106,26 +113,38 @@ func (s *Set) dialStdio(ctx context.Context, cfg Config, recv transport.Receiver
 	return child, nil
 }
 
-func dialHTTP(_ context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
-	return transport.NewStreamable(transport.HTTPConfig{
-		URL: cfg.URL, Header: header(cfg.Headers), Limit: cfg.MessageLimit,
-	}, recv), nil
+func dialHTTP(ctx context.Context, cfg Config, c *connection) (transport.Conn, error) {
+	config, err := httpConfig(ctx, cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewStreamable(config, c), nil
 }
 
-func dialSSE(ctx context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
-	conn, err := transport.DialSSE(ctx, transport.HTTPConfig{
-		URL: cfg.URL, Header: header(cfg.Headers), Limit: cfg.MessageLimit,
-	}, recv)
+func dialSSE(ctx context.Context, cfg Config, c *connection) (transport.Conn, error) {
+	config, err := httpConfig(ctx, cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := transport.DialSSE(ctx, config, c)
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
 }
 
-func dialWebSocket(ctx context.Context, cfg Config, recv transport.Receiver) (transport.Conn, error) {
+func httpConfig(ctx context.Context, cfg Config, c *connection) (transport.HTTPConfig, error) {
+	rt, err := c.roundTripper(ctx, transport.NewRoundTripper())
+	return transport.HTTPConfig{
+		URL: cfg.URL, Header: header(cfg.Headers), RoundTripper: rt, Limit: cfg.MessageLimit,
+	}, err
+}
+
+func dialWebSocket(ctx context.Context, cfg Config, c *connection) (transport.Conn, error) {
 	conn, err := transport.DialWebSocket(ctx, transport.WebSocketConfig{
-		URL: cfg.URL, Header: header(cfg.Headers), Subprotocol: cfg.Subprotocol, Limit: cfg.MessageLimit,
-	}, recv)
+		URL: cfg.URL, Header: header(cfg.Headers), Authenticate: c.roundTripper,
+		Subprotocol: cfg.Subprotocol, Limit: cfg.MessageLimit,
+	}, c)
 	if err != nil {
 		return nil, err
 	}

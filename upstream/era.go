@@ -34,12 +34,11 @@ func (u *Upstream) tryToConnect(ctx context.Context) (*connection, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+	u.tried = u.epoch.Load()
+	u.stamp = u.stampOfCredentials(ctx) // before they are read: a change in between is seen later
 	cfg, err := u.cfg.resolved(ctx)
 	if err != nil {
-		return nil, ConfigurationError{&Fault{
-			Server: u.cfg.Name, Err: err,
-			Text: "a value of its configuration could not be read", Hint: seeServers,
-		}}
+		return nil, u.unreadable(err)
 	}
 	plan := u.plan()
 	conn, err := u.dialAndShake(ctx, cfg, plan)

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/transport"
 )
 
@@ -28,8 +30,14 @@ func (u *Upstream) failure(err error) Failure {
 		f.Retryable, f.MaybeExecuted = true, true
 		return ConnectionError{f}
 	}
+	if wanted, ok := errors.AsType[*auth.LoginError](err); ok {
+		return loginFailure(f, wanted)
+	}
+	if none, ok := errors.AsType[*auth.TokenError](err); ok {
+		return tokenFailure(f, none)
+	}
 	if status, ok := errors.AsType[*transport.StatusError](err); ok {
-		return statusFailure(f, status)
+		return u.statusFailure(f, status)
 	}
 	if reply, ok := errors.AsType[*ReplyError](err); ok {
 		f.Text, f.Hint = fmt.Sprintf("the server refused to begin, with error %d", reply.Code), seeServers
@@ -76,15 +84,18 @@ func unsent(failure Failure) Failure {
 // statusFailure classifies an HTTP answer that is no MCP answer. A 3xx or 4xx
 // was refused; behind a 5xx, or a 2xx that weir cannot read, the request may
 // have been executed.
-func statusFailure(f *Fault, status *transport.StatusError) Failure {
+func (u *Upstream) statusFailure(f *Fault, status *transport.StatusError) Failure {
 	f.RetryAfter = status.RetryAfter
 	f.Text = fmt.Sprintf("the server answered HTTP %d %s", status.Code, http.StatusText(status.Code))
 	switch {
 	case status.Code == http.StatusUnauthorized:
-		f.Text, f.Hint = "the server wants credentials, or others than it was given", "Set its credentials in weir's configuration."
+		f.Text, f.Hint = "the server wants credentials, or others than it was given", otherCredentials
+		if u.cfg.Auth.Kind == auth.None && wantsLogin(status.Challenge) {
+			f.Hint = "This server wants a login: set `auth: {type: oauth2}` for it in weir's configuration, and no credentials in its headers."
+		}
 		return AuthenticationError{f}
 	case status.Code == http.StatusForbidden:
-		f.Text, f.Hint = "the server refuses the credentials it was given", "Check them in weir's configuration."
+		f.Text, f.Hint = "the server refuses the credentials it was given", otherCredentials
 		return AuthorizationError{f}
 	case status.Code == http.StatusTooManyRequests:
 		f.Text, f.Hint, f.Retryable = "the server asks for fewer requests", "Try again later.", true
@@ -98,6 +109,59 @@ func statusFailure(f *Fault, status *transport.StatusError) Failure {
 		f.Hint = "Check the server's url in weir's configuration."
 	}
 	return TransportError{f}
+}
+
+const otherCredentials = "Check its credentials in weir's configuration, or where it refers to. " +
+	"weir goes on with others as soon as they are there, or with the same after `weir__restart`."
+
+// wantsLogin reports whether WWW-Authenticate headers ask for a token of OAuth
+// (RFC 6750, section 3; RFC 9728, section 5.1).
+func wantsLogin(challenge []string) bool {
+	for _, header := range challenge {
+		scheme, _, _ := strings.Cut(strings.TrimSpace(header), " ")
+		if strings.EqualFold(scheme, "Bearer") || strings.Contains(header, "resource_metadata") {
+			return true
+		}
+	}
+	return false
+}
+
+// loginFailure is a request that was not executed because somebody must log in.
+func loginFailure(f *Fault, wanted *auth.LoginError) Failure {
+	f.Err, f.Retryable = wanted, true
+	f.Hint = fmt.Sprintf("Nothing was executed. Run `weir login %s` in a terminal, or use the tool weir__login.", f.Server)
+	if wanted.StepUp {
+		f.Text = explained("the call needs more than the present login allows", wanted.Reason)
+		return AuthorizationError{f}
+	}
+	f.Text = explained("a login is needed", wanted.Reason)
+	return AuthenticationError{f}
+}
+
+// tokenFailure is a request that was not executed because no token could be had.
+func tokenFailure(f *Fault, none *auth.TokenError) Failure {
+	f.Err, f.Retryable, f.RetryAfter = none, none.Temporary, none.RetryAfter
+	if none.Temporary {
+		f.Text, f.Hint = "the authorization server gives out no token now", "Nothing was executed. Try again later."
+		return AuthenticationError{f}
+	}
+	f.Text, f.Hint = "the authorization server refuses to give out a token", "Nothing was executed. "+otherCredentials
+	return AuthenticationError{f}
+}
+
+func explained(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
+}
+
+// unreadable is a server whose configuration refers to what cannot be had.
+func (u *Upstream) unreadable(cause error) Failure {
+	return ConfigurationError{&Fault{
+		Server: u.cfg.Name, Err: cause,
+		Text: "a value of its configuration could not be read", Hint: seeServers,
+	}}
 }
 
 // neither is a server that could be reached neither by Streamable HTTP nor by

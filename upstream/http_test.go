@@ -154,7 +154,6 @@ func TestCallStatus(t *testing.T) {
 		maybe     bool
 		retryable bool
 	}{
-		{401, KindAuthentication, false, false},
 		{403, KindAuthorization, false, false},
 		{400, KindTransport, false, false},
 		{405, KindTransport, false, false},
@@ -222,10 +221,17 @@ func TestHandshakeStatus(t *testing.T) {
 					t.Errorf("got %d requests, want %d", n, test.asked)
 				}
 				st := u.Status()
-				if pause := time.Until(st.Retry); st.State != Backoff || test.kind != KindProtocol && pause < 59*time.Minute {
+				if test.status == 401 || test.status == 403 {
+					if st.State != Failed || st.Reason == nil {
+						t.Errorf("got state %q, want failed", st.State)
+					}
+				} else if pause := time.Until(st.Retry); st.State != Backoff || test.kind != KindProtocol && pause < 59*time.Minute {
 					t.Errorf("got state %q for %v, want backoff for an hour", st.State, pause)
 				}
 				fault(t, u.call(t, "echo", "").err, test.kind, false)
+				if n := asked.Load(); n != test.asked {
+					t.Errorf("got %d requests in the end, want %d", n, test.asked)
+				}
 			})
 		}
 	}

@@ -175,11 +175,12 @@ func (c *connection) Failed(out *transport.Outgoing, err error) {
 }
 
 // sent makes sure that an error of a request that the transport had taken is
-// not understood as one of a request that was never sent.
+// not understood as one of a request that was never sent, or never executed.
 func sent(err error) error {
 	_, unsent := errors.AsType[*transport.DialError](err)
+	_, refused := errors.AsType[*transport.RefusedError](err)
 	_, answered := errors.AsType[*transport.StatusError](err)
-	if unsent || answered {
+	if unsent || refused || answered {
 		return err
 	}
 	return &transport.BrokenError{Err: err}

@@ -2,13 +2,13 @@ package upstream
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
+	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 	"github.com/weir-mcp/weir/upstream/process"
 )
@@ -22,8 +22,9 @@ type Handler interface {
 	// nil where the transport cannot tell.
 	Notification(u *Upstream, b *jsonrpc.Batch, m *jsonrpc.Message, call *Call)
 
-	// StateChanged tells that Status has changed, except to Closed. Changes that
-	// follow one another closely may be told late, or once.
+	// StateChanged tells that Status has changed, except to Closed, or that somebody
+	// has logged in while the upstream is Ready. Changes that follow one another
+	// closely may be told late, or once.
 	StateChanged(u *Upstream)
 
 	// Question takes a request of the server to its client. It must be answered,
@@ -42,6 +43,10 @@ type Options struct {
 	Process       ProcessOptions
 	Handler       Handler
 	Log           zerolog.Logger
+
+	// Auth keeps logins; nil where none is to be had, and only credentials that
+	// stand in the configuration are used.
+	Auth *auth.Keeper
 
 	// Dialers are further transports by their names, or others in place of
 	// weir's own.
@@ -64,7 +69,8 @@ type Set struct {
 	clientInfo []byte // raw
 	guardian   *process.Guardian
 	finder     *process.Finder
-	dialers    map[string]Dialer
+	auth       *auth.Keeper
+	dialers    map[string]dialer
 	peer       atomic.Pointer[Peer]
 
 	ctx    context.Context //nolint:containedctx // the life of the Set itself
@@ -84,6 +90,7 @@ func NewSet(cfgs []Config, o Options) *Set {
 		handler: o.Handler,
 		log:     o.Log,
 		process: o.Process,
+		auth:    o.Auth,
 		clientInfo: object(
 			jsonrpc.NewMember("name", quoted(o.Name)),
 			jsonrpc.NewMember("version", quoted(o.Version)),
@@ -94,8 +101,12 @@ func NewSet(cfgs []Config, o Options) *Set {
 		s.log.Warn().Err(err).Msg("children have no guardian")
 	})
 	s.finder = process.NewFinder(s.guardian, o.Process.Environ)
-	s.dialers = map[string]Dialer{Stdio: s.dialStdio, HTTP: dialHTTP, SSE: dialSSE, WebSocket: dialWebSocket, Custom: s.dialCustom}
-	maps.Copy(s.dialers, o.Dialers)
+	s.dialers = map[string]dialer{
+		Stdio: plain(s.dialStdio), HTTP: dialHTTP, SSE: dialSSE, WebSocket: dialWebSocket, Custom: plain(s.dialCustom),
+	}
+	for name, d := range o.Dialers {
+		s.dialers[name] = plain(d)
+	}
 	s.peer.Store(&Peer{Version: LatestLegacy})
 	for _, cfg := range cfgs {
 		s.Add(cfg)
@@ -154,15 +165,15 @@ func (s *Set) Remove(u *Upstream) {
 	}
 }
 
-// start runs the supervisor of u. It reports whether it runs: not in a closed
-// Set, nor once u is being removed.
-func (s *Set) start(u *Upstream) bool {
+// run runs a part of u until its context ends. It reports whether it runs: not in
+// a closed Set, nor once u is being removed.
+func (s *Set) run(u *Upstream, part func(ctx context.Context)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || u.ctx.Err() != nil {
 		return false
 	}
-	u.wait.Go(func() { u.supervise(u.ctx) })
+	u.wait.Go(func() { part(u.ctx) })
 	return true
 }
 

@@ -27,8 +27,9 @@ func (u *Upstream) supervise(ctx context.Context) {
 		case <-u.demand:
 		case <-u.nextTry():
 			u.connectAgain()
+		case <-u.nextLook():
 		}
-		if !u.begin() {
+		if u.isRefused() && !u.readmit(ctx) || !u.begin() {
 			continue
 		}
 		conn, err := u.connect(ctx)
@@ -84,13 +85,33 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	u.wait.Go(func() { conn.listen(listening) })
 
 	began := time.Now()
-	select {
-	case <-ctx.Done():
-	case <-conn.t.Lost():
-	case <-conn.stale:
-	}
+	refusal, refused := u.awaitEnd(ctx, conn)
 	u.noteHeld(time.Since(began))
+	if refused {
+		u.retireRefused(ctx, conn, refusal)
+		return
+	}
 	u.retire(ctx, conn)
+}
+
+// awaitEnd returns when the connection is of no more use. It reports whether that
+// is because of its credentials, with what the server said of them; what it said
+// before somebody logged in does not count.
+func (u *Upstream) awaitEnd(ctx context.Context, conn *connection) (r refusal, refused bool) {
+	for {
+		select {
+		case <-ctx.Done():
+			return refusal{}, false
+		case <-conn.t.Lost():
+			return refusal{}, false
+		case <-conn.stale:
+			return refusal{}, false
+		case r := <-conn.refusals:
+			if r.epoch == u.epoch.Load() {
+				return r, true
+			}
+		}
+	}
 }
 
 // noteHeld takes down how long a connection held. One that nobody asks for is
@@ -139,7 +160,7 @@ func (u *Upstream) leave(conn *connection, cause error) (useless bool) {
 	u.dropConn(conn)
 	u.setState(Status{State: Idle, Reason: cause})
 	if useful {
-		u.failures = 0
+		u.failures, u.refusals = 0, 0
 		return false
 	}
 	if u.failures == 0 {
@@ -192,28 +213,24 @@ func (c *connection) close(ctx context.Context) {
 }
 
 // tryFailed ends the calls that waited for a connection, and sets when the next
-// try may be.
+// try may be, or what must happen before.
 func (u *Upstream) tryFailed(err error) {
 	failure := unsent(u.failure(err))
+	event := u.log.Warn().Err(err)
 	u.mu.Lock()
-	u.failures++
-	pause := u.pause(failure)
-	u.setState(Status{State: Backoff, Reason: failure, Retry: time.Now().Add(pause)})
 	waiting, watchers := u.takeWaiting()
+	if afterFailure(failure) == Backoff {
+		u.failures++
+		pause := max(pauseAfter(u.failures), failure.Detail().RetryAfter)
+		u.setState(Status{State: Backoff, Reason: failure, Retry: time.Now().Add(pause)})
+		event = event.Dur("retry_in", pause)
+	} else {
+		u.turnAway(failure, u.tried)
+	}
 	u.mu.Unlock()
-	u.log.Warn().Err(err).Dur("retry_in", pause).Msg("connecting")
+	event.Msg("connecting")
 	giveUp(waiting, watchers, failure)
 	u.set.handler.StateChanged(u)
-}
-
-// pause is how long to wait after a failed try. A server that refuses the
-// credentials is asked least often: only a change of them helps. The caller
-// holds u.mu.
-func (u *Upstream) pause(failure Failure) time.Duration {
-	if kind := failure.Kind(); kind == KindAuthentication || kind == KindAuthorization {
-		return max(lastPause, failure.Detail().RetryAfter)
-	}
-	return max(pauseAfter(u.failures), failure.Detail().RetryAfter)
 }
 
 // pauseAfter is how long to wait after so many failures in a row.

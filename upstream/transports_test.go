@@ -88,7 +88,6 @@ func TestStreamTransportFaults(t *testing.T) {
 		maybe bool
 	}{
 		{SSE, []step{{Status: 400}}, KindTransport, false},
-		{SSE, []step{{Status: 401}}, KindAuthentication, false},
 		{SSE, []step{{Status: 403}}, KindAuthorization, false},
 		{SSE, []step{{Status: 429}}, KindRateLimited, false},
 		{SSE, []step{{Status: 503}}, KindTransport, true},

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/weir-mcp/weir/upstream/auth"
+	"github.com/weir-mcp/weir/upstream/auth/login"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 	"github.com/weir-mcp/weir/upstream/transport"
 )
@@ -18,14 +21,14 @@ type State string
 
 // The states of an upstream.
 const (
-	Idle       State = "idle"       // not connected; the next call dials
-	Connecting State = "connecting" // dialling and shaking hands
-	Ready      State = "ready"      // connected
-	Backoff    State = "backoff"    // the last try failed; the next waits a while
-	NeedsLogin State = "needs_login"
-	Failed     State = "failed"   // cannot be used as configured
-	Disabled   State = "disabled" // switched off in the configuration
-	Closed     State = "closed"   // weir is ending, or does without this server from now on
+	Idle       State = "idle"        // not connected; the next call dials
+	Connecting State = "connecting"  // dialling and shaking hands
+	Ready      State = "ready"       // connected
+	Backoff    State = "backoff"     // the last try failed; the next waits a while
+	NeedsLogin State = "needs_login" // nothing is sent before somebody has logged in
+	Failed     State = "failed"      // cannot be used as configured, or with the credentials there are
+	Disabled   State = "disabled"    // switched off in the configuration
+	Closed     State = "closed"      // weir is ending, or does without this server from now on
 )
 
 // Status is a moment in the life of an upstream.
@@ -33,7 +36,7 @@ type Status struct {
 	State  State
 	Since  time.Time
 	Reason error     // of Backoff, NeedsLogin and Failed; of Idle, why the last connection ended
-	Retry  time.Time // of Backoff: when the next try may be
+	Retry  time.Time // of Backoff: when the next try may be; of NeedsLogin and Failed: not before then, whatever changes
 	Facts  Facts     // of Ready
 }
 
@@ -42,6 +45,7 @@ type Status struct {
 type Upstream struct {
 	cfg   Config
 	set   *Set
+	auth  authenticator
 	log   zerolog.Logger
 	noise noise
 
@@ -57,6 +61,10 @@ type Upstream struct {
 	ending <-chan struct{} // Done of the connection before
 	lapses int             // connections in a row that held for a moment only
 	rest   time.Duration   // how long to wait before a connection that nobody asks for
+	stamp  string          // of the credentials that were tried last
+	tried  uint64          // the epoch of them
+
+	epoch atomic.Uint64 // counts logins; written under mu or not
 
 	mu       sync.Mutex
 	status   Status
@@ -69,6 +77,14 @@ type Upstream struct {
 	running  bool           // the supervisor has been started
 	leaving  bool           // no more connections are made
 	kept     kept
+
+	refused  bool             // NeedsLogin or Failed: until there are other credentials
+	renewed  bool             // there surely are
+	refusals int              // in a row, without a connection that was of use
+	looked   time.Time        // when it was last looked for other credentials
+	stepUp   *auth.LoginError // what a call wanted since the last login
+	attempt  *login.Attempt   // the login that was begun last
+	held     time.Time        // no call is sent before then
 }
 
 func newUpstream(cfg Config, set *Set) *Upstream {
@@ -79,6 +95,7 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 		log:    set.log.With().Str("upstream", cfg.Name).Logger(),
 		demand: make(chan struct{}, 1),
 		status: Status{State: Idle, Since: time.Now()},
+		auth:   newAuthenticator(cfg, set.auth),
 	}
 	u.noise.log = u.log
 	u.ctx, u.cancel = context.WithCancel(set.ctx)
@@ -137,6 +154,11 @@ func (u *Upstream) Do(b *jsonrpc.Batch, call *Call) {
 	u.mu.Lock()
 	if call.cancelled {
 		u.mu.Unlock()
+		return
+	}
+	if err := u.heldBack(); err != nil {
+		u.mu.Unlock()
+		call.done(b, Answer{Err: err})
 		return
 	}
 	conn := u.conn
@@ -208,7 +230,11 @@ func (u *Upstream) refusal() error {
 		return u.closing()
 	}
 	switch u.status.State {
-	case Disabled, Failed, NeedsLogin:
+	case Failed, NeedsLogin:
+		if !u.mayLook() {
+			return u.status.Reason
+		}
+	case Disabled:
 		return u.status.Reason
 	case Closed:
 		return u.closing()
@@ -228,7 +254,7 @@ func (u *Upstream) want() error {
 		return err
 	}
 	if !u.running {
-		if u.running = u.set.start(u); !u.running {
+		if u.running = u.set.run(u, u.supervise); !u.running {
 			return u.closing()
 		}
 	}
