@@ -20,6 +20,7 @@ const (
 	fetchTime    = 10 * time.Second // of Get, redirects included
 	clientTime   = 30 * time.Second // of a request of HTTP: some token endpoints take their time
 	connectTime  = 10 * time.Second
+	lookupTime   = 2 * time.Second // of a name that is for a proxy
 	idleTime     = 15 * time.Second
 	maxBody      = 1 << 20
 	maxHeader    = 64 << 10
@@ -234,9 +235,12 @@ func (c *Client) dial(ctx context.Context, network, hostPort string) (net.Conn, 
 }
 
 // checkHost judges a host that a proxy is going to resolve, by what it is here.
-// One that is not known here is not inside.
+// One that is not known here is not inside. Where names far away are left to the
+// proxy, asking for them may hang instead of failing.
 func (c *Client) checkHost(ctx context.Context, host string) error {
-	addrs, err := c.resolve(ctx, host)
+	bounded, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	addrs, err := c.resolve(bounded, host)
 	if err != nil {
 		return ctx.Err()
 	}

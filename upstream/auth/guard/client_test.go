@@ -487,6 +487,29 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// Behind some proxies a name far away is never answered for.
+func TestProxyWithoutNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(&url.URL{Scheme: "https", Host: "mcp.example.com"}, nil)
+		c.resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		start := time.Now()
+		if err := c.checkHost(t.Context(), "auth.example.com"); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("the name is waited for %v, want 2s", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.checkHost(ctx, "auth.example.com"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want that of the context", err)
+		}
+	})
+}
+
 // The proxy that was found when the host was checked is the one that is used.
 func TestProxyIsAskedForOnce(t *testing.T) {
 	var calls atomic.Int32
