@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/auth/keyring"
 )
@@ -16,6 +17,7 @@ type testRing struct {
 	locked  bool          // fails at once
 	hangs   chan struct{} // if not nil, it answers once that is closed
 	forgets bool          // takes what it does not keep
+	slow    time.Duration // before it answers
 	gets    int
 	sets    int
 }
@@ -27,6 +29,9 @@ func (r *testRing) begin(ctx context.Context, count *int) error {
 	*count++
 	locked, hangs := r.locked, r.hangs
 	r.mu.Unlock()
+	if r.slow > 0 {
+		<-time.After(r.slow)
+	}
 	if locked {
 		return fmt.Errorf("%w: it is locked", keyring.ErrUnavailable)
 	}

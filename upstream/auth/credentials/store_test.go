@@ -194,16 +194,21 @@ func TestEndpointsOfOneResource(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	s := Open(state.At(t.TempDir()), newTestRing())
 	want := testLogin()
-	got, err := s.Update(t.Context(), want.Key, func(old *Login) (*Login, error) {
+	leaving, leave := context.WithCancel(t.Context())
+	got, err := s.Update(leaving, want.Key, func(old *Login) (*Login, error) {
 		if old != nil {
 			t.Errorf("got %v, want nothing", old)
 		}
+		leave()
 		return want, nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, got, want)
+	if got, err := s.Find(t.Context(), endpoint, "work"); err != nil || got == nil {
+		t.Errorf("got %v, %v, want it found though its host has gone", got, err)
+	}
 	broken := errors.New("broken")
 	if _, err := s.Update(t.Context(), want.Key, func(*Login) (*Login, error) { return nil, broken }); err != broken { //nolint:errorlint // as it is
 		t.Errorf("got %v, want %v", err, broken)
@@ -234,6 +239,26 @@ func TestUpdate(t *testing.T) {
 	if got, err := s.Load(t.Context(), want.Key); got != nil || err != nil {
 		t.Errorf("got %v, %v, want it removed", got, err)
 	}
+}
+
+// TestUpdateForNobody has a host that goes while the keyring is asked, when the
+// refresh token has not been spent yet.
+func TestUpdateForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring := newTestRing()
+		ring.locked = true
+		s := Open(state.At(t.TempDir()), ring)
+		want := testLogin()
+		save(t, s, want)
+		<-time.After(writeRest)
+		ring.slow = 2 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Update(ctx, want.Key, func(*Login) (*Login, error) { panic("spent for nobody") })
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+		}
+	})
 }
 
 // TestUpdateThatCannotBeStored hands back what a server has given all the same.
@@ -425,6 +450,7 @@ func TestUserIsAskedOnce(t *testing.T) {
 		save(t, Open(state.At(dir), ring), want)
 		for _, locked := range []bool{true, false} {
 			ring.lock(locked)
+			ring.slow = time.Second
 			before, _ := ring.asked()
 			s := Open(state.At(dir), ring)
 			var all sync.WaitGroup
@@ -470,22 +496,26 @@ func TestCallerThatLeavesSaysNothingOfTheKeyring(t *testing.T) {
 
 // TestFirstKey has processes that all make it at once.
 func TestFirstKey(t *testing.T) {
-	dir, ring := t.TempDir(), newTestRing()
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			l := testLogin()
-			l.Key.Client = fmt.Sprint("client-", i)
-			save(t, Open(state.At(dir), ring), l)
-		})
-	}
-	all.Wait()
-	if _, sets := ring.asked(); sets != 1 {
-		t.Errorf("%d keys were made", sets)
-	}
-	if got, err := Open(state.At(dir), ring).All(t.Context()); len(got) != 20 || err != nil {
-		t.Errorf("got %d, %v", len(got), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir, ring := t.TempDir(), newTestRing()
+		ring.slow = 100 * time.Millisecond
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				l := testLogin()
+				l.Key.Client = fmt.Sprint("client-", i)
+				save(t, Open(state.At(dir), ring), l)
+			})
+		}
+		all.Wait()
+		if _, sets := ring.asked(); sets != 1 {
+			t.Errorf("%d keys were made", sets)
+		}
+		got, err := Open(state.At(dir), ring).All(t.Context())
+		if len(got) != 20 || err != nil || slices.ContainsFunc(got, func(l *Login) bool { return !l.Sealed }) {
+			t.Errorf("got %d, %v, want 20 that are sealed", len(got), err)
+		}
+	})
 }
 
 func TestDamagedFiles(t *testing.T) {
@@ -629,6 +659,28 @@ func TestStamp(t *testing.T) {
 	}
 }
 
+// TestStampOfOneMoment has changes that the clock of a file system cannot tell.
+func TestStampOfOneMoment(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its clock is fine enough")
+	}
+	s := Open(state.At(t.TempDir()), nil)
+	l := testLogin()
+	before := ""
+	for i := range 10 {
+		l.Access = fmt.Sprint("access-", i)
+		save(t, s, l)
+		if err := os.Chtimes(s.folder.Path(loginName(l.Key)), l.Since, l.Since); err != nil {
+			t.Fatal(err)
+		}
+		stamp := s.Stamp(endpoint, "work")
+		if stamp == before {
+			t.Error("got the stamp of what it was before")
+		}
+		before = stamp
+	}
+}
+
 func TestClients(t *testing.T) {
 	dir, ring := t.TempDir(), newTestRing()
 	s := Open(state.At(dir), ring)
@@ -647,6 +699,9 @@ func TestClients(t *testing.T) {
 		if got, err := s.Client(t.Context(), other[0], other[1]); got != nil || err != nil {
 			t.Errorf("%s: got %v, %v, want nothing", other, got, err)
 		}
+	}
+	if err := Open(state.At(dir), nil).SaveClient(t.Context(), endpoint, &want); err != nil { // plain, so not bound to its file
+		t.Fatal(err)
 	}
 	elsewhere := filepath.Join(dir, clientName("https://other.example", endpoint))
 	file, _ := os.ReadFile(filepath.Join(dir, clientName(want.Issuer, endpoint)))
