@@ -74,6 +74,18 @@ func TestPasteRefused(t *testing.T) {
 	})
 }
 
+// TestPasteOfAnError: that is an answer as well.
+func TestPasteOfAnError(t *testing.T) {
+	denied := &DeniedError{Code: "access_denied"}
+	synctest.Test(t, func(t *testing.T) {
+		f := open(t, Options{Redeem: func(context.Context, url.Values) error { return denied }})
+		if err := f.Paste(t.Context(), "?error=access_denied&state="+f.state); !errors.Is(err, denied) {
+			t.Errorf("got error %v, want %v", err, denied)
+		}
+		f.want(t, 1, denied)
+	})
+}
+
 // TestPasteOutcome: a paste ends with the attempt, or with its own context, and
 // races with a browser like another browser.
 func TestPasteOutcome(t *testing.T) {

@@ -100,6 +100,8 @@ func TestStrangers(t *testing.T) {
 			{"other port", "GET", callback, map[string]string{"Host": "127.0.0.1:80"}, 403},
 			{"other address", "GET", callback, map[string]string{"Host": "127.0.0.2:4711"}, 403},
 			{"origin", "GET", callback, map[string]string{"Origin": "https://evil.example"}, 403},
+			{"own origin's port", "GET", callback, map[string]string{"Origin": "http://evil.example:4711"}, 403},
+			{"no origin's form", "GET", callback, map[string]string{"Origin": "127.0.0.1:4711"}, 403},
 			{"secure origin", "GET", callback, map[string]string{"Origin": "https://127.0.0.1:4711"}, 403},
 			{"null origin", "GET", callback, map[string]string{"Origin": "null"}, 403},
 			{"empty origin", "GET", callback, map[string]string{"Origin": ""}, 403},

@@ -163,12 +163,18 @@ func TestOpenFails(t *testing.T) {
 	if err != nil && strings.Contains(err.Error(), "a.example") {
 		t.Errorf("the error holds the address: %v", err)
 	}
-	for _, env := range []map[string]string{{"BROWSER": "none"}, nil} {
-		b.getenv = func(name string) string { return env[name] }
-		b.system.openers = func(func(string) string) [][]string { return [][]string{{"no-such-program"}} }
-		if err := b.Open(t.Context(), longAddress); err == nil {
-			t.Error("opened without a browser")
-		}
+
+	b, _ = testBrowser(t, nil)
+	b.system.openers = func(func(string) string) [][]string { return [][]string{{"no-such-program"}} }
+	if err := b.Open(t.Context(), longAddress); err == nil {
+		t.Error("opened without a browser")
+	}
+	unwanted, file := testBrowser(t, map[string]string{"BROWSER": "none"})
+	if err := unwanted.Open(t.Context(), longAddress); err == nil {
+		t.Error("opened though none is wanted")
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("started one though none is wanted")
 	}
 }
 

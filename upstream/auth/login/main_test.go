@@ -124,7 +124,8 @@ func (f *fixture) get(t testing.TB, query string) seen {
 // ask sends any request; header may hold a Host.
 func (f *fixture) ask(t testing.TB, method, target string, header map[string]string) (seen, error) {
 	t.Helper()
-	transport := &http.Transport{DialContext: f.memory.dial, DisableKeepAlives: true}
+	transport := &http.Transport{DialContext: f.memory.dial}
+	defer transport.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(t.Context(), method, fmt.Sprintf("http://127.0.0.1:%d%s", testPort, target), http.NoBody)
 	if err != nil {
 		t.Fatal(err)

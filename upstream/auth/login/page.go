@@ -54,24 +54,19 @@ func (s subject) outcome(err error) page {
 			"You can close this tab. weir goes on by itself.",
 		}}
 	}
-	again := "Nothing was changed. To try again, run " + s.command + " in a terminal."
-	denied, ok := errors.AsType[*DeniedError](err)
-	switch {
-	case errors.Is(err, ErrExpired), errors.Is(err, ErrSpoiled):
-		return oldPage
-	case ok && denied.refused():
+	again := "To try again, run " + s.command + " in a terminal."
+	if denied, ok := errors.AsType[*DeniedError](err); ok && denied.refused() {
 		lines := []string{"The login to " + s.server + s.at + " was refused, by you or by the server."}
 		if denied.Description != "" {
 			lines = append(lines, "The server says: <q>"+text(denied.Description, shownMost)+"</q>")
 		}
 		return page{"Not logged in", "bad", append(lines, again)}
-	default:
-		return page{"Not logged in", "bad", []string{
-			"The login to " + s.server + s.at + " did not work:",
-			"<samp>" + text(err.Error(), 3*shownMost) + "</samp>",
-			again,
-		}}
 	}
+	return page{"Not logged in", "bad", []string{
+		"The login to " + s.server + s.at + " did not work:",
+		"<samp>" + text(err.Error(), 3*shownMost) + "</samp>",
+		again,
+	}}
 }
 
 // text is a text of anybody's as HTML, to stand between tags.
@@ -95,7 +90,6 @@ func writePage(w http.ResponseWriter, status int, p page) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Connection", "close")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // nobody else is left to tell
 }
@@ -118,7 +112,7 @@ func (p page) render() []byte {
 	for _, line := range p.lines {
 		b.WriteString("<p>" + line + "</p>\n")
 	}
-	b.WriteString("<footer>weir</footer>\n</main>\n</body>\n</html>\n")
+	b.WriteString("<footer>weir, on your own computer</footer>\n</main>\n</body>\n</html>\n")
 	return []byte(b.String())
 }
 
@@ -144,7 +138,7 @@ h1{display:flex;align-items:center;gap:.7rem;margin:0 0 1.1rem;font-size:1.5rem;
 svg{flex:none;width:1.9rem;height:1.9rem;fill:none;stroke:var(--sign);stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 p{margin:.7rem 0;overflow-wrap:anywhere}
 samp,code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.9em;background:var(--mono);border-radius:.3rem}
-code{padding:.12em .4em}
+code{display:inline-block;max-width:100%;padding:0 .4em}
 samp{display:block;padding:.7em .9em}
 footer{margin-top:1.6rem;padding-top:.8rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}
 @media (max-width:30rem){body{padding:.75rem;place-items:start stretch}main{padding:1.4rem 1.25rem 1rem}}
