@@ -4,6 +4,8 @@
 //	go build -o ~/bin/weir .
 //	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
 //	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
+//
+// What a browser showed is recorded by scripts/record/login.sh.
 package main
 
 import (
