@@ -67,7 +67,14 @@ func (k *Keeper) Authenticator(server, endpoint string, config Config, resolve R
 		resolve = func(_ context.Context, text string) (string, error) { return text, nil }
 	}
 	a := &Authenticator{keeper: k, server: server, endpoint: endpoint, config: config, resolve: resolve}
-	a.kind = newStatic(a)
+	switch {
+	case config.Kind != OAuth2:
+		a.kind = newStatic(a)
+	case config.OAuth.Grant == ClientCredentials:
+		a.kind = newMachine(a)
+	default:
+		a.kind = newPerson(a)
+	}
 	return a
 }
 

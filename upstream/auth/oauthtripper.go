@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/weir-mcp/weir/upstream/auth/discovery"
+)
+
+// maxSends is how often a request is sent at most: with the token at hand, with one
+// that another process has got meanwhile, and with one got for it.
+const maxSends = 3
+
+// maxDrain is how much of a refusal is read so that its connection can be used again.
+const maxDrain = 16 << 10
+
+// A source has the tokens of one server.
+type source interface {
+	// token returns the one to send; "" to send none, to see what the server wants.
+	token(ctx context.Context) (secret, error)
+	// refused says what to do about a 401: the token to send the request with once
+	// more, or an error.
+	refused(ctx context.Context, r *refusal) (secret, error)
+	// insufficient says what to do about a 403 for want of scopes; with "" and no
+	// error, nothing can be done.
+	insufficient(ctx context.Context, r *refusal) (secret, error)
+}
+
+// A refusal is what a server said to a token.
+type refusal struct {
+	sent      secret // "" if there was none
+	before    int    // how many were refused to the same request before
+	operation string // what was refused
+	challenge discovery.Challenge
+}
+
+// An oauthTripper sends requests with the tokens of a source. What a server refuses
+// for its token it has not executed (RFC 6750, section 3.1), so such a request may
+// be sent again.
+type oauthTripper struct {
+	tripper
+	origin string
+	source source
+}
+
+func (t *oauthTripper) RoundTrip(req *http.Request) (*http.Response, error) {
+	if originOf(req.URL) != t.origin {
+		return t.base.RoundTrip(req)
+	}
+	token, err := t.source.token(req.Context())
+	if err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
+	sending := req
+	for before := range maxSends {
+		resp, err := t.base.RoundTrip(withToken(sending, token))
+		if err != nil {
+			return nil, err
+		}
+		next, err := t.judge(req, resp, token, before)
+		if err == nil && next == "" {
+			return resp, nil
+		}
+		if err == nil {
+			if sending, err = rewound(req); sending == nil && err == nil {
+				return resp, nil // it cannot be sent again; the next one has the new token
+			}
+		}
+		discard(resp)
+		if err != nil {
+			return nil, err
+		}
+		token = next
+	}
+	panic("auth: a request is refused with all tokens, and goes on") // judge ends it
+}
+
+// judge returns the token to send the request with again; "" if the answer is to
+// be handed back.
+func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret, before int) (secret, error) {
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+		return "", nil
+	}
+	challenge, _ := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
+	r := &refusal{sent, before, req.Method + " " + req.URL.Path, challenge}
+	var next secret
+	var err error
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		next, err = t.source.refused(req.Context(), r)
+	case challenge.Error != "insufficient_scope":
+		return "", nil
+	case sent == "":
+		next, err = t.source.refused(req.Context(), r)
+	default:
+		next, err = t.source.insufficient(req.Context(), r)
+	}
+	if before == maxSends-1 {
+		next = ""
+	}
+	return next, err
+}
+
+// withToken returns a copy of a request with a token, or without any.
+func withToken(req *http.Request, token secret) *http.Request {
+	if token == "" {
+		return req
+	}
+	return withHeader(req, authorization, "Bearer "+token)
+}
+
+// rewound returns a copy of a request with its body from the start; nil if there
+// is no way.
+func rewound(req *http.Request) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	if req.GetBody == nil {
+		return nil, nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	fresh := *req
+	fresh.Body = body
+	return &fresh, nil
+}
+
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+	resp.Body.Close()
+}

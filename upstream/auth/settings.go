@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/weir-mcp/weir/upstream/auth/guard"
+)
+
+// settings are an OAuth configuration with its references read. They hold secrets.
+type settings struct {
+	at      endpoint
+	account string
+
+	clientID    string
+	secret      secret
+	key         crypto.Signer // nil for none
+	clientAuth  string        // token_endpoint_auth_method of the secret; "" finds out
+	metadataURL string
+	issuer      string
+	tokenURL    string
+	scopes      []string
+	extra       url.Values
+}
+
+// readSettings reads the references, within ctx and 10 s.
+func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	at, err := a.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := a.config.OAuth
+	s := &settings{at: at, extra: url.Values{}}
+	var hiddenText string
+	for _, t := range []struct {
+		key, text string
+		into      *string
+	}{
+		{"account", o.Account, &s.account},
+		{"client_id", o.ClientID, &s.clientID},
+		{"client_secret", o.ClientSecret, &hiddenText},
+		{"client_metadata_url", o.ClientMetadataURL, &s.metadataURL},
+		{"issuer", o.Issuer, &s.issuer},
+		{"token_url", o.TokenURL, &s.tokenURL},
+	} {
+		if *t.into, err = a.text(ctx, t.key, t.text); err != nil {
+			return nil, err
+		}
+	}
+	s.secret = secret(hiddenText)
+	for _, text := range o.Scopes {
+		scope, err := a.text(ctx, "scopes", text)
+		if err != nil {
+			return nil, err
+		}
+		s.scopes = append(s.scopes, scope)
+	}
+	for name, text := range o.Extra {
+		value, err := a.text(ctx, "authorize_params."+name, text)
+		if err != nil {
+			return nil, err
+		}
+		s.extra.Set(name, value)
+	}
+	if s.clientAuth, err = authMethod(o.ClientAuth); err != nil {
+		return nil, err
+	}
+	return s, a.readKey(ctx, s)
+}
+
+// authMethod translates the configured way to send a secret.
+func authMethod(configured string) (string, error) {
+	switch configured {
+	case "":
+		return "", nil
+	case "basic":
+		return secretBasic, nil
+	case "post":
+		return secretPost, nil
+	}
+	return "", fmt.Errorf("auth.client_auth: unknown %q (want basic or post)", configured)
+}
+
+// readKey reads the private key, whose lines end as lines do.
+func (a *Authenticator) readKey(ctx context.Context, s *settings) error {
+	text, err := a.resolve(ctx, a.config.OAuth.PrivateKey)
+	if err == nil && text != "" {
+		s.key, err = parseKey(text)
+	}
+	if err != nil {
+		return fmt.Errorf("auth.private_key: %w", err)
+	}
+	return nil
+}
+
+var errNoKeeper = errors.New("OAuth is not to be had here")
+
+// guard returns what fetches for the sake of the server. Close it.
+func (a *Authenticator) guard(s *settings) *guard.Client {
+	return guard.NewClient(s.at.url, a.keeper.o.Transport)
+}
