@@ -48,7 +48,7 @@ func (i *issuer) authenticate(w http.ResponseWriter, r *http.Request, o Options,
 // more than one way (RFC 6749, section 2.3).
 func credentials(r *http.Request, form url.Values) (id, secret, way string) {
 	var ways []string
-	id, way = form.Get("client_id"), "none"
+	id = form.Get("client_id")
 	if name, password, ok := r.BasicAuth(); ok {
 		ways = append(ways, "client_secret_basic")
 		name, err1 := url.QueryUnescape(name)
