@@ -18,6 +18,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -54,6 +55,9 @@ type Config struct {
 	// configuration is broken. It becomes the instructions and the text of
 	// weir__servers. "" when there are servers.
 	Notice string
+
+	// Auth keeps the logins of servers. nil: nobody can log in.
+	Auth *auth.Keeper
 
 	Audit   *audit.Log // who asked for what, and what became of it; nil for nowhere
 	Process upstream.ProcessOptions
