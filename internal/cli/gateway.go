@@ -13,11 +13,13 @@ import (
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/auth"
 )
 
 // A gateway is a weir within this process, and a host that talks to it.
 type gateway struct {
 	aggregator *aggregator.Aggregator
+	keeper     *auth.Keeper // of its logins, if it is the gateway's own
 	host       *host
 	began      time.Time
 	served     chan struct{}
@@ -63,11 +65,17 @@ func longest(servers []aggregator.Server) time.Duration {
 	return all + time.Second
 }
 
-// openGateway starts a weir and shakes hands with it.
-func openGateway(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
+// openGateway starts a weir and shakes hands with it. It has logins of its own to
+// use where cfg has none, and opens no browser for another one.
+func (a *app) openGateway(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
 	weirIn, hostOut := io.Pipe()
 	hostIn, weirOut := io.Pipe()
-	g := &gateway{aggregator: aggregator.New(cfg), began: time.Now(), served: make(chan struct{})}
+	g := &gateway{began: time.Now(), served: make(chan struct{})}
+	if cfg.Auth == nil {
+		g.keeper = a.newKeeper(nil, cfg.Log)
+		cfg.Auth = g.keeper
+	}
+	g.aggregator = aggregator.New(cfg)
 	go func() {
 		defer close(g.served)
 		err := g.aggregator.Serve(context.WithoutCancel(ctx), weirIn, weirOut)
@@ -86,6 +94,9 @@ func (g *gateway) close() {
 	g.host.close()
 	<-g.served
 	g.aggregator.Close()
+	if g.keeper != nil {
+		g.keeper.Close()
+	}
 }
 
 // open is openGateway with the configuration of this run. It waits until there
@@ -107,7 +118,7 @@ func (a *app) openWith(ctx context.Context, cfg aggregator.Config) (*gateway, er
 
 // openListed is openGateway for a person, who waits until there are lists.
 func (a *app) openListed(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
-	g, err := openGateway(ctx, cfg)
+	g, err := a.openGateway(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ func newHome(t *testing.T) string {
 	for _, name := range []string{"HOME", "USERPROFILE", "AppData", "LocalAppData"} {
 		t.Setenv(name, home)
 	}
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "no-bus")) // nobody's keyring
+	t.Setenv("BROWSER", "none")
 	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "WEIR_CONFIG", keyVariable, profileVariable, chainVariable, "COLUMNS"} {
 		t.Setenv(name, "")
 	}

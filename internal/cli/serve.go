@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/internal/config"
+	"github.com/weir-mcp/weir/upstream/auth/login"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -36,6 +37,7 @@ func (a *app) serve(ctx context.Context) error {
 	r := a.newReloader()
 	cfg := r.firstConfig(ctx)
 	defer closeAudit(cfg.Audit, r.log)
+	defer cfg.Auth.Close()
 	cfg.Admin = administrator{r}
 	weir := aggregator.New(cfg)
 	defer weir.Close()
@@ -84,6 +86,7 @@ func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
 func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, audited config.Audit) aggregator.Config {
 	cfg.Audit = r.app.openAudit(audited, r.log)
 	cfg.Store = openStore(ctx, r.log)
+	cfg.Auth = r.app.newKeeper(login.NewBrowser(r.app.getenv), r.log)
 	if cfg.Process.Weir == nil {
 		cfg.Process.Weir = r.app.laterChain()
 	}

@@ -51,7 +51,7 @@ func (a *app) servers(ctx context.Context, show func([]serverLine) error) error 
 	}
 	cfg.MaxAge = time.Nanosecond // ask, whatever is stored
 	began := time.Now()
-	g, err := openGateway(ctx, cfg)
+	g, err := a.openGateway(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,7 @@ type serverLine struct {
 	Changed   int    `json:"changed,omitempty"` // definitions that are not as they were pinned
 	ListAge   string `json:"listAge,omitempty"`
 	Error     string `json:"error,omitempty"`
+	Remedy    string `json:"remedy,omitempty"` // the command that helps
 }
 
 func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
@@ -123,6 +124,9 @@ func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 		line.Error = printable(s.Failure.Text)
 	default:
 		line.Error = "its lists did not come in time"
+	}
+	if s.State == upstream.NeedsLogin {
+		line.Remedy = "weir login " + s.Name
 	}
 	return line
 }
@@ -191,6 +195,9 @@ func (a *app) printServers(lines []serverLine) error {
 	for _, line := range lines {
 		if line.Error != "" {
 			fmt.Fprintln(a.Stdout, p.red(line.Name+":"), line.Error)
+		}
+		if line.Remedy != "" {
+			fmt.Fprintln(a.Stdout, p.yellow(line.Name+":"), "run", p.cyan(line.Remedy))
 		}
 		if line.Cleaned > 0 {
 			fmt.Fprintf(a.Stdout, "%s hidden characters or unsafe icons in %s, which hosts are not shown\n",

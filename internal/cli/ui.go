@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,6 +89,19 @@ func (t *table) print(w io.Writer, p paint, width int) {
 		b.WriteString(rowText(row, widths))
 	}
 	_, _ = io.WriteString(w, b.String()) // nobody is left to tell
+}
+
+// dropEmpty takes out the columns in which no row has anything.
+func (t *table) dropEmpty() {
+	for i := len(t.head) - 1; i >= 0; i-- {
+		if slices.ContainsFunc(t.rows, func(row []cell) bool { return row[i].text != "" }) {
+			continue
+		}
+		t.head = slices.Delete(t.head, i, i+1)
+		for k := range t.rows {
+			t.rows[k] = slices.Delete(t.rows[k], i, i+1)
+		}
+	}
 }
 
 // rowText is a line of cells in columns of these widths.
