@@ -209,12 +209,19 @@ func (m *serverMaker) required(pos policy.Position, key string, t *text) string 
 	return value
 }
 
-// word expands a text that is needed at once, of which "" is none.
+// word expands a text without references for later, of which "" is none. It stays
+// escaped, as all texts of auth do.
 func (m *serverMaker) word(key string, t *text) string {
 	if t == nil {
 		return ""
 	}
-	value := m.whole("auth."+key, *t, m.expand)
+	before := m.deferred
+	m.deferred = false
+	value := m.expand("auth."+key, *t)
+	if m.deferred {
+		m.fail(t.pos, "auth.%s: %v", key, errFileHere)
+	}
+	m.deferred = before
 	if strings.ContainsFunc(value, isControl) || strings.Contains(value, "\t") {
 		m.fail(t.pos, "auth.%s: it has a control character", key)
 	}
@@ -249,7 +256,16 @@ func orList(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// secretsOf are the texts that may have references for later.
-func secretsOf(c *auth.Config) []*string {
-	return []*string{&c.Token, &c.Value, &c.Username, &c.Password, &c.OAuth.ClientSecret, &c.OAuth.PrivateKey}
+// unescapeAuth gives all texts of auth their final form.
+func unescapeAuth(c *auth.Config) {
+	for _, t := range []*string{
+		&c.Token, &c.Value, &c.Header, &c.Prefix, &c.Username, &c.Password,
+		&c.OAuth.ClientID, &c.OAuth.ClientSecret, &c.OAuth.PrivateKey, &c.OAuth.ClientMetadataURL,
+		&c.OAuth.Issuer, &c.OAuth.TokenURL, &c.OAuth.Account,
+	} {
+		*t = unescape(*t)
+	}
+	for name, value := range c.OAuth.AuthorizeParams {
+		c.OAuth.AuthorizeParams[name] = unescape(value)
+	}
 }

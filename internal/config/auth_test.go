@@ -199,7 +199,15 @@ func TestDeferredAuth(t *testing.T) {
 	if s.Resolve == nil {
 		t.Fatal("got nothing to resolve the reference with")
 	}
-	for text, want := range map[string]string{s.Auth.Username: "u${v", s.Auth.Password: "from a file"} {
+	beside := load(t, "mcp.yaml", `servers: {a: {url: "https://x/", auth: {type: oauth2, client_id: "c$${d", client_secret: "${file:`+secret+`}",
+	  account: "$${a}", authorize_params: {p: "$${q}"}}}}`).Servers[0]
+	if beside.Broken != nil {
+		t.Fatal(beside.Broken)
+	}
+	for text, want := range map[string]string{
+		s.Auth.Username: "u${v", s.Auth.Password: "from a file",
+		beside.Auth.OAuth.ClientID: "c${d", beside.Auth.OAuth.Account: "${a}", beside.Auth.OAuth.AuthorizeParams["p"]: "${q}",
+	} {
 		if got, err := s.Resolve(context.Background(), text); err != nil || got != want {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}

@@ -281,13 +281,10 @@ func (m *serverMaker) local(key string, t text) string {
 }
 
 // now is local for what is needed whole at once.
-func (m *serverMaker) now(key string, t text) string { return m.whole(key, t, m.local) }
-
-// whole expands, in one way or another, a text that is needed whole at once.
-func (m *serverMaker) whole(key string, t text, expand func(key string, t text) string) string {
+func (m *serverMaker) now(key string, t text) string {
 	before := m.deferred
 	m.deferred = false
-	expanded := expand(key, t)
+	expanded := m.local(key, t)
 	if m.deferred {
 		m.fail(t.pos, "%s: %v", key, errFileHere)
 	}
@@ -330,7 +327,5 @@ func (m *serverMaker) finish() {
 		}
 	}
 	m.made.URL = unescape(m.made.URL)
-	for _, secret := range secretsOf(&m.made.Auth) {
-		*secret = unescape(*secret)
-	}
+	unescapeAuth(&m.made.Auth)
 }

@@ -17,9 +17,10 @@ const (
 	OAuth2 Kind = "oauth2"  // tokens that weir gets by itself
 )
 
-// Config is how weir authenticates to one server, as configured. Token, Value,
-// Username, Password, ClientSecret and PrivateKey may hold references that are
-// read when they are needed; see Resolve.
+// Config is how weir authenticates to one server, as configured. All texts but
+// Header are to be resolved (see Resolve) when they are needed: Token, Value,
+// Username, Password, ClientSecret and PrivateKey may hold references, the others
+// what would look like one.
 type Config struct {
 	Kind Kind
 
