@@ -149,11 +149,11 @@ func (d *desk) visit(ctx context.Context, s *config.Server, browser auth.Browser
 	attempt, err := d.authenticator(s).Login(ctx, auth.LoginOptions{})
 	w.stop()
 	switch {
-	case errors.Is(err, auth.ErrNoLoginNeeded):
-		fmt.Fprintf(d.Stdout, "%s wants no login.\n", d.paint().bold(s.Name))
-		return false, nil
 	case ctx.Err() != nil:
 		return false, errInterrupted
+	case errors.Is(err, auth.ErrNoLoginNeeded) || err != nil && d.isOpen(ctx, s):
+		fmt.Fprintf(d.Stdout, "%s wants no login.\n", d.paint().bold(s.Name))
+		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("logging in to %q: %w", s.Name, err)
 	}
@@ -163,6 +163,13 @@ func (d *desk) visit(ctx context.Context, s *config.Server, browser auth.Browser
 		return false, fmt.Errorf("logging in to %q: %w", s.Name, err)
 	}
 	return true, nil
+}
+
+// isOpen reports whether a server can be used as it is. A server may find fault
+// with a request that is no more than a question, and be open to others.
+func (d *desk) isOpen(ctx context.Context, s *config.Server) bool {
+	status, err := d.list(ctx, s)
+	return err == nil && status.State == upstream.Ready
 }
 
 // showAddress shows where to log in. The address has a line of its own, whole, so
