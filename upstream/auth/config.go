@@ -70,10 +70,6 @@ type OAuth struct {
 	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
 	Account      string // tells logins of several accounts apart; may be empty
-
-	// Extra goes into the URL where the user logs in, as some servers want it:
-	// access_type, prompt, audience. It does not replace what OAuth itself says there.
-	Extra map[string]string
 }
 
 // Resolve reads the references in a text. It is safe for concurrent use.

@@ -60,7 +60,7 @@ func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
 		}
 		s.scopes = append(s.scopes, scope)
 	}
-	for name, text := range o.Extra {
+	for name, text := range o.AuthorizeParams {
 		value, err := a.text(ctx, "authorize_params."+name, text)
 		if err != nil {
 			return nil, err
