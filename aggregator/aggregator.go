@@ -171,7 +171,7 @@ func New(cfg Config) *Aggregator {
 	}
 	a.set = upstream.NewSet(upstreams, upstream.Options{
 		Name: "weir", Version: cfg.Version,
-		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Log: cfg.Log,
+		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Auth: cfg.Auth, Log: cfg.Log,
 	})
 	servers := make([]*server, len(cfg.Servers))
 	for i := range cfg.Servers {
