@@ -30,7 +30,7 @@ func loginPage(t *testing.T, err error) (a *login.Attempt, visit func()) {
 	}
 	t.Cleanup(a.Close)
 	return a, func() {
-		resp, err := http.Get(back) //nolint:noctx // the test's own page
+		resp, err := http.Get(back)
 		if err != nil {
 			t.Error(err)
 			return

@@ -123,7 +123,7 @@ func TestRefusedIsNotExecuted(t *testing.T) {
 		rt := tokenBearer{RoundTripper: NewRoundTripper(), err: refusal}
 		s, r := connectTo(t, HTTPConfig{URL: newServer(t, unauthorized), RoundTripper: rt, Limit: httpLimit})
 		post(t, s, legacy(7, "tools/call"))
-		if got := r.next(t); got.Failed != 7 || got.Err != error(refusal) {
+		if got := r.next(t); got.Failed != 7 || got.Err != error(refusal) { //nolint:errorlint // the very error
 			t.Errorf("got %+v, want the refusal itself", got)
 		}
 	})
@@ -135,7 +135,7 @@ func TestRefusedIsNotExecuted(t *testing.T) {
 			}}
 			c, r, end := server.open(t)
 			post(t, c, legacy(7, "tools/call"))
-			if got := r.next(t); got.Failed != 7 || got.Err != error(refusal) {
+			if got := r.next(t); got.Failed != 7 || got.Err != error(refusal) { //nolint:errorlint // the very error
 				t.Errorf("got %+v, want the refusal itself", got)
 			}
 			end()
@@ -144,7 +144,7 @@ func TestRefusedIsNotExecuted(t *testing.T) {
 	t.Run("dialling HTTP+SSE", func(t *testing.T) {
 		rt := tokenBearer{RoundTripper: NewRoundTripper(), err: refusal}
 		_, err := DialSSE(t.Context(), HTTPConfig{URL: newServer(t, unauthorized), RoundTripper: rt, Limit: httpLimit}, newInspector())
-		if err != error(refusal) {
+		if err != error(refusal) { //nolint:errorlint // the very error
 			t.Errorf("got %v, want the refusal itself", err)
 		}
 	})
@@ -282,7 +282,7 @@ func TestWebSocketAuthenticated(t *testing.T) {
 				t.Errorf("got %v, want status %d", err, tt.status)
 			}
 			if tt.status != 0 || tt.err != nil {
-				if tt.err != nil && err != tt.err {
+				if tt.err != nil && err != tt.err { //nolint:errorlint // the very error
 					t.Errorf("got %v, want %v itself", err, tt.err)
 				}
 				return

@@ -115,7 +115,7 @@ func TestProcessesShareARotatingToken(t *testing.T) {
 // hold renews a login and never comes to an end of it.
 func hold(ctx context.Context, dir string) error {
 	_, err := Open(state.At(dir), nil).Update(ctx, testLogin().Key, func(*Login) (*Login, error) {
-		fmt.Println("holding") //nolint:forbidigo // to its parent
+		fmt.Println("holding")
 		_, err := io.Copy(io.Discard, os.Stdin)
 		return nil, err
 	})
@@ -182,7 +182,7 @@ func turn(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("taken") //nolint:forbidigo // to its parent
+	fmt.Println("taken")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
@@ -221,7 +221,7 @@ func TestTurns(t *testing.T) {
 // ask says whether it may ask.
 func ask(ctx context.Context, dir string) error {
 	may, err := Open(state.At(dir), nil).MayAsk(ctx, endpoint, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), time.Hour)
-	fmt.Print(may) //nolint:forbidigo // to its parent
+	fmt.Print(may)
 	return err
 }
 
