@@ -197,6 +197,9 @@ func (m *maker) servers(e *expander) {
 func (m *maker) expander() *expander {
 	e := newExpander(m.file.Path)
 	e.more = m.doc.more
+	if m.options.Keyring != nil {
+		e.ring = m.options.Keyring
+	}
 	path := m.doc.EnvFile
 	if path == nil {
 		return e

@@ -397,7 +397,7 @@ func (t *toolMaker) expand(text string) (string, error) {
 		}
 		return text, nil
 	case deferred:
-		return "", fmt.Errorf("${file:} is not possible here (only in env and headers): it would be seen by others")
+		return "", fmt.Errorf("${file:} and ${keyring:} are not possible here (only in env and headers): they would be seen by others")
 	case strings.Contains(expanded, "\x00"):
 		return "", errNUL
 	}

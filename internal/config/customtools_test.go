@@ -27,7 +27,7 @@ func TestBadCustomTools(t *testing.T) {
 		{"list as a text", "tools:\n  a:\n    description: x\n    " + input + "\n    command: [a, \"{tags}\"]\n", `mcp.yaml:5: tool "a": command.2: {tags} must be a text, a number or a boolean here, not a value of type array`},
 		{"text as a list", "tools:\n  a:\n    description: x\n    " + input + "\n    command: [a, \"{env...}\"]\n", `mcp.yaml:5: tool "a": command.2: {env...} stands for a list, and the input has a type string for it`},
 		{"part of a list", "tools:\n  a:\n    description: x\n    " + input + "\n    command: [a, \"x{tags...}\"]\n", `mcp.yaml:5: tool "a": command.2: {name...} stands for a list of elements, and must be all of one`},
-		{"secret in a command", "tools:\n  a: {description: x, command: [a, \"${file:~/x}\"]}\n", `mcp.yaml:2: tool "a": command.2: ${file:} is not possible here (only in env and headers): it would be seen by others`},
+		{"secret in a command", "tools:\n  a: {description: x, command: [a, \"${file:~/x}\"]}\n", `mcp.yaml:2: tool "a": command.2: ${file:} and ${keyring:} are not possible here (only in env and headers): they would be seen by others`},
 		{"allow_dash", "tools:\n  a: {description: x, command: [a], allow_dash: [b]}\n", `mcp.yaml:2: tool "a": allow_dash: the input has no property "b"`},
 		{"variable of weir's own", "tools:\n  a: {description: x, command: [a], env: {WEIR_CHILD: x}}\n", `mcp.yaml:2: tool "a": env: WEIR_CHILD is weir's own`},
 		{"input without a type", "tools:\n  a:\n    description: x\n    input: {properties: {}}\n    command: [a]\n", `mcp.yaml:4: tool "a": input: it must say type: object`},

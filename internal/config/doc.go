@@ -29,7 +29,7 @@
 // ${VAR}, ${VAR:-default} (for a variable that is unset or empty), ${env:VAR},
 // ${file:PATH} and ${keyring:service/account} stand for a value; $${ is ${ as it
 // stands, and every other $ is itself. They stand in values of servers (command,
-// args, env, cwd, url, headers) and in env_file; anywhere else ${ is an error.
+// args, env, cwd, url, headers, auth) and in env_file; anywhere else ${ is an error.
 // What a reference gives is not expanded again. A variable of the environment
 // goes before one of env_file, as people know it from other programs: so one
 // can be set for a single run.

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/auth/keyring"
 )
 
-// What a reference to a file may take, in time and bytes.
+// What references to files and the keyring may take, in time and bytes.
 const (
-	fileTimeout = 10 * time.Second
-	maxFileRef  = 1 << 20
+	resolveTimeout = 10 * time.Second
+	maxFileRef     = 1 << 20
 )
 
 // An expander replaces references. It is not changed while in use, and safe for
@@ -23,11 +25,12 @@ type expander struct {
 	home string            // "" if there is none
 	dir  string            // of the configuration file: where relative paths begin
 	more map[string]string // what other programs' files may refer to besides
+	ring keyring.Ring
 }
 
 // newExpander returns an expander for the file at path.
 func newExpander(path string) *expander {
-	e := &expander{}
+	e := &expander{ring: keyring.System(os.Getenv)}
 	if home, err := os.UserHomeDir(); err == nil {
 		e.home = home
 	}
@@ -46,12 +49,16 @@ func (e *expander) lookup(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// expand replaces the references in text but for those to files, which it
-// leaves for resolve, and reports whether there are any of these. The result is
-// escaped: what is "${" in it without being a reference is "$${".
+// expand replaces the references in text but for those to files and the keyring,
+// which it leaves for resolve, and reports whether there are any of these. The
+// result is escaped: what is "${" in it without being a reference is "$${".
 func (e *expander) expand(text string) (expanded string, deferred bool, err error) {
 	expanded, err = replace(text, "$${", func(ref string) (string, error) {
-		if strings.HasPrefix(ref, "file:") {
+		secret, isKeyring := strings.CutPrefix(ref, "keyring:")
+		if isKeyring && !isSecretName(secret) {
+			return "", errors.New("${keyring:} wants the name of a secret, SERVICE/ACCOUNT")
+		}
+		if isKeyring || strings.HasPrefix(ref, "file:") {
 			deferred = true
 			return "${" + ref + "}", nil
 		}
@@ -63,15 +70,25 @@ func (e *expander) expand(text string) (expanded string, deferred bool, err erro
 
 // resolve replaces the references that expand has left.
 func (e *expander) resolve(ctx context.Context, text string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	return replace(text, "${", func(ref string) (string, error) {
-		path, ok := strings.CutPrefix(ref, "file:")
-		if !ok {
-			return "", errors.New("a reference that is not to a file")
+		switch kind, name, _ := strings.Cut(ref, ":"); kind {
+		case "file":
+			return readReference(ctx, e.path(name))
+		case "keyring":
+			service, account, _ := strings.Cut(name, "/")
+			return e.ring.Get(ctx, service, account)
 		}
-		return readReference(ctx, e.path(path))
+		return "", errors.New("a reference that is neither to a file nor to the keyring")
 	})
+}
+
+// isSecretName reports whether a text is SERVICE/ACCOUNT. An account may have
+// further slashes.
+func isSecretName(text string) bool {
+	service, account, _ := strings.Cut(text, "/")
+	return service != "" && account != ""
 }
 
 // unescape gives text that expand has returned its final form, where nothing
@@ -115,14 +132,12 @@ func (e *expander) reference(ref string) (string, error) {
 	}
 	name, fallback, hasFallback := strings.Cut(strings.TrimPrefix(ref, "env:"), ":-")
 	switch kind, _, _ := strings.Cut(ref, ":"); {
-	case kind == "keyring":
-		return "", errors.New("${keyring:} is not supported by this version")
 	case kind == "input":
-		return "", errors.New("${input:} asks a person, which weir cannot; use ${VAR} or ${file:PATH} instead")
+		return "", errors.New("${input:} asks a person, which weir cannot; use ${VAR}, ${file:PATH} or ${keyring:SERVICE/ACCOUNT} instead")
 	case strings.HasPrefix(kind, "workspaceFolder"):
 		return "", errors.New("${workspaceFolder} is known to the editor only; write the folder out")
 	case !isVariable(name):
-		return "", errors.New("an unknown reference ${} (want ${VAR}, ${VAR:-default}, ${env:VAR} or ${file:PATH}; write $${ where none is meant)")
+		return "", errors.New("an unknown reference ${} (want ${VAR}, ${VAR:-default}, ${env:VAR}, ${file:PATH} or ${keyring:SERVICE/ACCOUNT}; write $${ where none is meant)")
 	}
 	value, ok := e.lookup(name)
 	if hasFallback && value == "" {

@@ -3,10 +3,15 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weir-mcp/weir/upstream/auth/keyring"
 )
 
 func TestExpand(t *testing.T) {
@@ -88,6 +93,59 @@ func TestFileReferences(t *testing.T) {
 	}
 }
 
+// ring is a keyring that is asked for nothing but what it has.
+type ring map[string]string
+
+func (r ring) Get(ctx context.Context, service, account string) (string, error) {
+	if service == "hangs" {
+		<-ctx.Done()
+		return "", fmt.Errorf("%w: %w", keyring.ErrUnavailable, context.Cause(ctx))
+	}
+	secret, ok := r[service+" "+account]
+	if !ok {
+		return "", fmt.Errorf("reading %q: %w", service+"/"+account, keyring.ErrNotFound)
+	}
+	return secret, nil
+}
+
+func (ring) Set(context.Context, string, string, string) error { panic("weir reads only") }
+func (ring) Delete(context.Context, string, string) error      { panic("weir reads only") }
+
+func TestKeyringReferences(t *testing.T) {
+	t.Setenv("WEIR_TEST_TRICK", "${keyring:weir/acme}")
+	path := write(t, "mcp.yaml", `servers:
+  a:
+    url: https://x/
+    headers: {X-Key: "<${keyring:weir/acme}>", X-Deep: "${keyring:weir/acme/prod}", X-Trick: "${WEIR_TEST_TRICK}", X-Gone: "${keyring:weir/gone}", X-Hangs: "${keyring:hangs/x}"}
+`)
+	f, err := Load(Options{Path: path, Keyring: ring{"weir acme": "s3cret${file:x}", "weir acme/prod": "deep"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := f.Servers[0]
+	if s.Broken != nil || s.Resolve == nil {
+		t.Fatalf("got broken %v, want references to resolve", s.Broken)
+	}
+	if id := string(s.Identity); strings.Contains(id, "s3cret") || !strings.Contains(id, "${keyring:weir/acme}") {
+		t.Errorf("got identity %s, want the reference in it", id)
+	}
+	for header, want := range map[string]string{"X-Key": "<s3cret${file:x}>", "X-Deep": "deep", "X-Trick": "${keyring:weir/acme}"} {
+		if got, err := s.Resolve(t.Context(), s.Headers[header]); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", header, got, err, want)
+		}
+	}
+	if _, err := s.Resolve(t.Context(), s.Headers["X-Gone"]); !errors.Is(err, keyring.ErrNotFound) || !strings.Contains(err.Error(), "weir/gone") {
+		t.Errorf("got %v, want %v with its name", err, keyring.ErrNotFound)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		_, err := s.Resolve(t.Context(), s.Headers["X-Hangs"])
+		if took := time.Since(begun); !errors.Is(err, keyring.ErrUnavailable) || took != 10*time.Second {
+			t.Errorf("got %v after %v, want %v after 10 s", err, took, keyring.ErrUnavailable)
+		}
+	})
+}
+
 func TestResolveEndsWithItsContext(t *testing.T) {
 	ended, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("host is gone")
@@ -155,7 +213,7 @@ func TestFileTooLarge(t *testing.T) {
 // FuzzExpand holds that what has no reference stays, and that escaping is
 // undone by whichever step comes last.
 func FuzzExpand(f *testing.F) {
-	for _, seed := range []string{"${A}", "$${A}", "${A:-b}", "${file:x}", "$$${", "${", "}", "${env:A}${B", "a$b"} {
+	for _, seed := range []string{"${A}", "$${A}", "${A:-b}", "${file:x}", "$$${", "${", "}", "${env:A}${B", "a$b", "${keyring:a/b}"} {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {

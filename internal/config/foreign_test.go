@@ -116,7 +116,7 @@ func TestForeignEntries(t *testing.T) {
 		{"wrong type", `{"command": ["x"]}`, broken, "mcp.json:1: s.command: this is a list, want text"},
 		{"wrong timeout", `{"command": "x", "timeout": "5m"}`, broken, "mcp.json:1: s.timeout: this is text, want a number of milliseconds, up to a day"},
 		{"neither", `{}`, broken, `mcp.json:1: server "s": it needs a "command" or a "url"`},
-		{"input", `{"command": "x", "env": {"K": "${input:key}"}}`, broken, `mcp.json:1: server "s": env.K: ${input:} asks a person, which weir cannot; use ${VAR} or ${file:PATH} instead`},
+		{"input", `{"command": "x", "env": {"K": "${input:key}"}}`, broken, `mcp.json:1: server "s": env.K: ${input:} asks a person, which weir cannot; use ${VAR}, ${file:PATH} or ${keyring:SERVICE/ACCOUNT} instead`},
 		{"workspace folder", `{"command": "x", "args": ["${workspaceFolder}/a"]}`, broken, `mcp.json:1: server "s": args.1: ${workspaceFolder} is known to the editor only; write the folder out`},
 		{"workspace folder by name", `{"command": "x", "args": ["${workspaceFolderBasename}"]}`, broken, `mcp.json:1: server "s": args.1: ${workspaceFolder} is known to the editor only; write the folder out`},
 		{"env file that is not there", `{"command": "x", "envFile": "/nowhere/.env"}`, broken, `mcp.json:1: envFile: stat /nowhere/.env: no such file or directory`},

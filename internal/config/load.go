@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/weir-mcp/weir/upstream/auth/keyring"
 )
 
 // maxFileSize bounds a configuration, in bytes.
@@ -20,6 +22,8 @@ type Options struct {
 	Path    string // of the configuration; "" to find it
 	Key     []byte // of who is served; nil for none
 	Profile string // "" for none
+
+	Keyring keyring.Ring // for ${keyring:…}; nil is the system's
 }
 
 // Load finds the configuration, reads it and makes it ready for use. It is, in

@@ -18,7 +18,7 @@ import (
 var revisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
 
 var (
-	errFileHere = errors.New("${file:} is not possible here (only in args, env, url and headers)")
+	errFileHere = errors.New("${file:} and ${keyring:} are not possible here (only in args, env, url, headers and the secrets of auth)")
 	errNUL      = errors.New("it has a NUL character")
 )
 
