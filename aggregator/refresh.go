@@ -9,6 +9,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/redact"
 	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/auth"
 )
 
 // server is one upstream and what it lists. Its Server is that of the world that
@@ -229,7 +230,12 @@ func (s *server) waitForMore(failed kindSet, failure error) (more kindSet) {
 	return more
 }
 
+// refusesCredentials reports whether only other credentials can help. Where the
+// authorization server has no token just now, time can.
 func refusesCredentials(err error) bool {
+	if none, ok := errors.AsType[*auth.TokenError](err); ok && none.Temporary {
+		return false
+	}
 	f, ok := errors.AsType[upstream.Failure](err)
 	return ok && (f.Kind() == upstream.KindAuthentication || f.Kind() == upstream.KindAuthorization)
 }

@@ -22,6 +22,15 @@
 // still answered in the old one; one whose headers a modern server refuses,
 // with those of a fresh definition of the tool.
 //
+// # Credentials
+//
+// Requests over HTTP go through what authenticates them ([auth.Authenticator]),
+// and what becomes of them is watched. Where somebody must log in, or the server
+// will not have the credentials there are, the upstream needs a login, or has
+// failed: nothing is sent any more until other credentials are there, which is
+// looked at without the server. What the server had accepted before goes on. A
+// request that got no token, or was refused with the one it had, was not executed.
+//
 // # Questions
 //
 // A legacy server may ask its client: for input of a person or a model, for the
