@@ -2,12 +2,14 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weir-mcp/weir/upstream/auth"
@@ -148,6 +150,53 @@ func TestStaticCredentials(t *testing.T) {
 				count.check(t, w, refused)
 			})
 		}
+	}
+}
+
+// A secret that cannot be read is told as what it is, and not asked for at the
+// server.
+func TestCredentialsUnreadable(t *testing.T) {
+	for _, w := range ways {
+		t.Run(w.String(), func(t *testing.T) {
+			noLeak(t)
+			var asked atomic.Int64
+			web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+			t.Cleanup(web.Close)
+			missing := errors.New("no such secret")
+			u := open(t, Config{
+				Transport: w.transport, URL: w.at(web.URL + "/mcp"), Auth: auth.Config{Kind: auth.Bearer, Token: "${keyring:weir/u}"},
+				Resolve: func(_ context.Context, text string) (string, error) {
+					if strings.HasPrefix(text, "$") {
+						return "", missing
+					}
+					return text, nil
+				},
+			}, nil, w.peer())
+			if f := fault(t, u.call(t, "echo", "").err, KindConfiguration, false); !errors.Is(f, missing) || asked.Load() != 0 {
+				t.Errorf("got %v after %d requests", f, asked.Load())
+			}
+			if st := u.Status(); st.State != Backoff {
+				t.Errorf("got state %q, want one that is tried again", st.State)
+			}
+		})
+	}
+}
+
+// A server that turns out to have HTTP+SSE, and wants a login there.
+func TestLoginNeededForHTTPWithSSE(t *testing.T) {
+	h := &holder{}
+	h.refuse(h.wantLogin)
+	u := openHTTP(t, Config{Auth: auth.Config{Kind: auth.OAuth2}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}), legacyHost)
+	u.auth = h
+	fault(t, u.call(t, "echo", "").err, KindAuthentication, false)
+	if st := u.Status(); st.State != NeedsLogin {
+		t.Errorf("got state %q because of %v", st.State, st.Reason)
 	}
 }
 
