@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -40,9 +41,13 @@ func hostMain(url string) {
 
 // runScenario does what a user of weir would do in the suite's scenario.
 func runScenario(ctx context.Context, url string) (err error) {
-	act, ok := scenarios[os.Getenv(envScenario)]
-	if !ok {
-		return fmt.Errorf("unknown scenario %q", os.Getenv(envScenario))
+	act, err := scenario(os.Getenv(envScenario))
+	if err != nil {
+		return err
+	}
+	upstream, err := upstreamAt(url)
+	if err != nil {
+		return err
 	}
 	dir := os.Getenv(envDir)
 	trace, err := openTrace(dir)
@@ -50,16 +55,13 @@ func runScenario(ctx context.Context, url string) (err error) {
 		return err
 	}
 	defer trace.Close()
-	p, err := newPlace(os.Getenv(envWeir), dir, fmt.Sprintf("{url: %q, prefix: \"\"}", url))
+	p, err := newPlace(os.Getenv(envWeir), dir, upstream)
 	if err != nil {
 		return err
 	}
 	defer p.log.Close()
-	version := os.Getenv(envVersion)
-	if version == "" {
-		version = "2025-11-25"
-	}
-	h, err := startHost(ctx, p, version, trace)
+	// A host of today, whatever the server's revision is.
+	h, err := startHost(ctx, p, max(os.Getenv(envVersion), "2025-11-25"), trace)
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,20 @@ func runScenario(ctx context.Context, url string) (err error) {
 	return act(h)
 }
 
-// scenarios are the suite's, and what to do in each.
+// scenario returns what to do in a scenario of the suite's.
+func scenario(name string) (func(*host) error, error) {
+	if strings.HasPrefix(name, authScenario) {
+		return useProtected, nil
+	}
+	act, ok := scenarios[name]
+	if !ok {
+		return nil, fmt.Errorf("unknown scenario %q", name)
+	}
+	return act, nil
+}
+
+// scenarios are the suite's, but those about authorization, and what to do in
+// each.
 var scenarios = map[string]func(*host) error{
 	"initialize":               list,
 	"request-metadata":         list,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -166,5 +167,64 @@ func TestBaselineErrors(t *testing.T) {
 		if _, err := parseBaseline("\n" + text); err == nil || !strings.HasPrefix(err.Error(), "baseline.txt:2: ") {
 			t.Errorf("%q: got %v, want an error with its line", text, err)
 		}
+	}
+}
+
+// TestAuthOf: a user configures what was agreed on beforehand, and nothing else.
+func TestAuthOf(t *testing.T) {
+	const given = `{"name":"x","client_id":"me","client_secret":"s","private_key_pem":"-----BEGIN\n","issuer":"https://a.example"}`
+	tests := []struct{ scenario, given, want string }{
+		{"tools_call", "", ""},
+		{"auth/metadata-default", "", ""},
+		{"auth/metadata-default", given, ""},
+		{"auth/basic-cimd", "", `{"client_metadata_url":"` + metadataURL + `","type":"oauth2"}`},
+		{"auth/pre-registration", `{"client_id":"me","client_secret":"s"}`, `{"client_id":"me","client_secret":"s","type":"oauth2"}`},
+		{"auth/pre-registration", given, `{"client_id":"me","client_secret":"s","issuer":"https://a.example","type":"oauth2"}`},
+		{"auth/client-credentials-basic", given, `{"client_id":"me","client_secret":"s","grant":"client_credentials","type":"oauth2"}`},
+		{"auth/client-credentials-jwt", given, `{"client_id":"me","grant":"client_credentials","private_key":"-----BEGIN\n","type":"oauth2"}`},
+	}
+	for _, test := range tests {
+		if got, err := authOf(test.scenario, test.given); err != nil || got != test.want {
+			t.Errorf("%s: got %s, %v, want %s", test.scenario, got, err, test.want)
+		}
+	}
+	if _, err := authOf("auth/pre-registration", "no JSON"); err == nil {
+		t.Error("what is no JSON is taken")
+	}
+}
+
+func TestReadScores(t *testing.T) {
+	dir := t.TempDir()
+	const at = "-2026-01-02T03-04-05-678Z"
+	for folder, text := range map[string]string{
+		"tools_call" + at:       `[{"id":"a","status":"SUCCESS"},{"id":"b","status":"INFO"}]`,
+		"server-ping" + at:      `[]`,
+		"auth/basic-cimd" + at:  `[{"id":"c","status":"FAILURE","description":"why"}]`,
+		"auth/broken-off" + at:  "",
+		"place/auth/other" + at: `[]`,
+		"auth/not-a-result":     `[]`,
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if text == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, "checks.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readScores(dir)
+	want := scores{
+		"tools_call":      {{ID: "a", Status: "SUCCESS"}},
+		"ping":            {},
+		"auth/basic-cimd": {{ID: "c", Status: "FAILURE", Description: "why"}},
+		"auth/broken-off": {{ID: "scenario", Status: "FAILURE", ErrorMessage: "did not come to its end"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("got %v, scores (-want +got):\n%s", err, diff)
+	}
+	if got := messages(got["auth/basic-cimd"], "c"); got != "why" {
+		t.Errorf("got message %q, want the description", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -19,20 +20,27 @@ const maxMessage = 64 << 20
 // A host is a small one: it sends a request, waits for the answer, and meanwhile
 // answers what it is asked. It is for one goroutine.
 type host struct {
+	ctx     context.Context // of the program, which lives no longer than its host
 	version string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
 	lines   *jsonrpc.Reader
 	trace   io.Writer
 	last    int // id
+
+	visits sync.WaitGroup // to links, which the user opens meanwhile
+	pages  chan string    // what was there
 }
 
-const hostCapabilities = `{"elicitation":{},"roots":{},"sampling":{}}`
+// maxVisits is far more than any scenario has.
+const maxVisits = 100
+
+const hostCapabilities = `{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{}}`
 
 // startHost starts weir with the server at url as its one upstream and, in the
 // legacy era, shakes hands. It is the caller's to close.
 func startHost(ctx context.Context, p *place, version string, trace io.Writer) (*host, error) {
-	h := &host{version: version, cmd: p.weir(ctx, "serve"), trace: trace}
+	h := &host{ctx: ctx, version: version, cmd: p.weir(ctx, "serve"), trace: trace, pages: make(chan string, maxVisits)}
 	stdin, err := h.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -64,9 +72,15 @@ func (h *host) shakeHands() error {
 	return h.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 }
 
-// close ends weir and waits for it.
+// close ends weir and waits for it, and for the user to have read all pages.
 func (h *host) close() error {
-	return errors.Join(h.stdin.Close(), h.cmd.Wait())
+	err := errors.Join(h.stdin.Close(), h.cmd.Wait())
+	h.visits.Wait()
+	close(h.pages)
+	for page := range h.pages {
+		fmt.Fprintln(h.trace, "☐", page)
+	}
+	return err
 }
 
 func (h *host) send(line string) error {
@@ -84,7 +98,7 @@ func (h *host) request(method, members string) ([]jsonrpc.Member, error) {
 		if err != nil || string(jsonrpc.Find(fields, "resultType")) != `"input_required"` {
 			return fields, err
 		}
-		if extra, err = inputs(fields); err != nil {
+		if extra, err = h.inputs(fields); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +149,7 @@ func (h *host) answer(m *jsonrpc.Message) error {
 	if h.isModern() {
 		return fmt.Errorf("in this era a server sends no requests: %s", m.Raw)
 	}
-	result, err := response(string(m.Method), m.Fields)
+	result, err := h.response(string(m.Method), m.Fields)
 	if err != nil {
 		return err
 	}
@@ -144,7 +158,7 @@ func (h *host) answer(m *jsonrpc.Message) error {
 
 // inputs are the members by which a request is tried again: the answers to all
 // that the server asked for, and its state as it came.
-func inputs(fields []jsonrpc.Member) (string, error) {
+func (h *host) inputs(fields []jsonrpc.Member) (string, error) {
 	var members []jsonrpc.Member
 	if raw := jsonrpc.Find(fields, "inputRequests"); raw != nil {
 		questions, err := jsonrpc.ParseObject(nil, raw)
@@ -164,7 +178,7 @@ func inputs(fields []jsonrpc.Member) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			result, err := response(method, params)
+			result, err := h.response(method, params)
 			if err != nil {
 				return "", err
 			}
@@ -188,7 +202,7 @@ func object(raw []byte) ([]jsonrpc.Member, error) {
 }
 
 // response is the result of a request of a server's: an obliging user's.
-func response(method string, params []jsonrpc.Member) (string, error) {
+func (h *host) response(method string, params []jsonrpc.Member) (string, error) {
 	switch method {
 	case "ping":
 		return `{}`, nil
@@ -197,6 +211,11 @@ func response(method string, params []jsonrpc.Member) (string, error) {
 	case "sampling/createMessage":
 		return `{"role":"assistant","content":{"type":"text","text":"yes"},"model":"none","stopReason":"endTurn"}`, nil
 	case "elicitation/create":
+		if string(jsonrpc.Find(params, "mode")) == `"url"` {
+			link, err := jsonrpc.String(jsonrpc.Find(params, "url"))
+			h.visit(link)
+			return `{"action":"accept"}`, err
+		}
 		content, err := fillIn(params)
 		return `{"action":"accept","content":` + content + `}`, err
 	}

@@ -55,6 +55,10 @@ func (l leg) runAndRetry(ctx context.Context, w *workshop, expected baseline) ([
 	return rows, err
 }
 
+// formerRevision is one of which servers are still met: only what clients do about
+// its way of authorization is tested.
+const formerRevision = "2025-03-26"
+
 func allLegs() []leg {
 	var legs []leg
 	for _, s := range suites {
@@ -70,6 +74,9 @@ func allLegs() []leg {
 				leg{"server", s, revision, "mcp-go", "http"},
 				leg{"client", s, revision, "go-sdk", "http"},
 			)
+		}
+		if s.former != nil {
+			legs = append(legs, leg{"client", s, formerRevision, "go-sdk", "http"})
 		}
 	}
 	return legs

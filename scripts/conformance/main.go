@@ -8,8 +8,9 @@
 // must be the same, check by check; what a server fails by itself is not weir's.
 //
 // As a client: weir is started with the suite's server as its one upstream, and
-// driven by a small host. All scenarios must pass but those about authorization,
-// which are left out. Where one does not, the Go SDK's client is scored as well.
+// driven by a small host, whose user opens each link that weir offers and logs in.
+// All scenarios must pass. Where one does not, the Go SDK's client is scored as
+// well.
 //
 // It prints a table and fails on each difference that baseline.txt does not
 // expect, and on each that it does expect and that is not there. The suite and

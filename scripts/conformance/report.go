@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -73,7 +74,7 @@ func messages(checks []check, id string) string {
 	var found []string
 	for _, c := range checks {
 		if c.ID == id && !c.passes() {
-			found = append(found, c.ErrorMessage)
+			found = append(found, cmp.Or(c.ErrorMessage, c.Description))
 		}
 	}
 	return strings.Join(found, "; ")

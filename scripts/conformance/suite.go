@@ -20,6 +20,7 @@ type suite struct {
 	one       []string // the same for one that is named
 	forced    []string // for a client scenario
 	list      []string // for a list of client scenarios
+	former    []string // the same for a revision of which there is only what a later one lacks
 }
 
 var suites = []suite{
@@ -27,6 +28,7 @@ var suites = []suite{
 		name: "0.2", pkg: "@modelcontextprotocol/conformance",
 		all: []string{"--requirements", "%s"}, one: []string{"--spec-version", "%s"},
 		forced: []string{"--spec-version", "%s", "--force"}, list: []string{"--requirements", "%s"},
+		former: []string{"--client", "--spec-version", "%s"},
 	},
 	{name: "0.1", pkg: "conformance-0.1", all: []string{"--suite", "all"}, list: []string{"--client"}},
 }
@@ -50,6 +52,7 @@ type check struct {
 	ID           string `json:"id"`
 	Status       string `json:"status"`
 	ErrorMessage string `json:"errorMessage"`
+	Description  string `json:"description"` // of what came out, where there is no message
 }
 
 // passes reports whether there is nothing against a check.
@@ -119,44 +122,64 @@ func lastLines(file string) string {
 // resultFolder is the name of the folder that the suite makes for a scenario.
 var resultFolder = regexp.MustCompile(`^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[0-9-]+Z$`)
 
-// readScores reads all that the suite has left in dir. A scenario that has left
-// no checks has not come to its end.
+// readScores reads all that the suite has left in dir. The names of scenarios
+// about authorization hold a slash.
 func readScores(dir string) (scores, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
 	found := scores{}
+	err := errors.Join(found.read(dir, ""), found.read(dir, authScenario))
+	return found, err
+}
+
+// read reads the scores of the scenarios whose names begin so. A scenario that has
+// left no checks has not come to its end.
+func (s scores) read(dir, prefix string) error {
+	entries, err := os.ReadDir(filepath.Join(dir, prefix))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	for _, entry := range entries {
 		name := resultFolder.FindStringSubmatch(entry.Name())
 		if name == nil {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(dir, entry.Name(), "checks.json"))
-		if errors.Is(err, os.ErrNotExist) {
-			found[name[1]] = []check{{ID: "scenario", Status: "FAILURE", ErrorMessage: "did not come to its end"}}
-			continue
-		}
+		checks, err := readChecks(filepath.Join(dir, prefix, entry.Name(), "checks.json"))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		var checks []check
-		if err := json.Unmarshal(text, &checks); err != nil {
-			return nil, fmt.Errorf("%s: %w", entry.Name(), err)
-		}
-		found[name[1]] = slices.DeleteFunc(checks, func(c check) bool { return c.Status == "INFO" })
+		s[prefix+name[1]] = checks
 	}
-	return found, nil
+	return nil
+}
+
+func readChecks(file string) ([]check, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return []check{{ID: "scenario", Status: "FAILURE", ErrorMessage: "did not come to its end"}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var checks []check
+	if err := json.Unmarshal(text, &checks); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return slices.DeleteFunc(checks, func(c check) bool { return c.Status == "INFO" }), nil
 }
 
 // listed is a line of a scenario in the suite's lists. Those that are run but
 // not scored say what role they are for.
 var listed = regexp.MustCompile(`^ +- (\S+)(?: \[(.*)\])?$`)
 
-// clientScenarios lists the scenarios for clients of a revision, but those about
-// authorization.
+// clientScenarios lists the scenarios for clients of a revision.
 func (s suite) clientScenarios(ctx context.Context, w *workshop, revision string) ([]string, error) {
-	out, err := output(s.command(ctx, w, append([]string{"list"}, with(s.list, revision)...)...))
+	args := s.list
+	if revision == formerRevision {
+		args = s.former
+	}
+	out, err := output(s.command(ctx, w, append([]string{"list"}, with(args, revision)...)...))
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +191,7 @@ func (s suite) clientScenarios(ctx context.Context, w *workshop, revision string
 		switch {
 		case found == nil && strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " "):
 			isClients = strings.HasPrefix(line, "Client")
-		case found == nil || strings.HasPrefix(found[1], "auth/"):
+		case found == nil:
 		case isClients || found[2] == "client":
 			names = append(names, found[1])
 		}
