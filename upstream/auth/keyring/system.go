@@ -102,7 +102,7 @@ func classify(err error) error {
 	case errors.Is(err, keyring.ErrNotFound):
 		return ErrNotFound
 	}
-	return fmt.Errorf("%w: %s", ErrUnavailable, clip(err.Error()))
+	return fmt.Errorf("%w: %s (if it is locked, unlock it)", ErrUnavailable, clip(err.Error()))
 }
 
 // clip bounds what a program on the bus says of its failure.
