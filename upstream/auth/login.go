@@ -92,21 +92,21 @@ func (k *Keeper) keep(at place, attempt *login.Attempt) bool {
 // too, and the hour of this one.
 func (p *person) takeTurns(ctx context.Context, set *settings, o LoginOptions) (release func(), err error) {
 	store := p.k.o.Store
-	release, err = store.TakeTurn(ctx, set.at.text)
+	turn, err := store.TakeTurn(ctx, set.at.text)
 	if err != nil {
 		return nil, busy(err)
 	}
 	if !o.Unasked {
-		return release, nil
+		return turn, nil
 	}
 	tab, err := store.TakeTab(ctx)
 	if err != nil {
-		release()
+		turn()
 		return nil, busy(err)
 	}
 	both := func() {
 		tab()
-		release()
+		turn()
 	}
 	may, err := store.MayAsk(ctx, "login "+set.at.text, time.Now(), askInterval)
 	if err == nil && !may {
@@ -206,14 +206,14 @@ func (d *dialogue) findResource(ctx context.Context) (discovery.Challenge, error
 		}
 	}
 	var err error
-	if d.resource, err = discovery.FindResource(ctx, d.guard, d.set.at.url, challenge); err != nil {
-		return challenge, err
-	}
+	d.resource, err = discovery.FindResource(ctx, d.guard, d.set.at.url, challenge)
 	switch {
+	case status/100 == 2 && (err != nil || d.resource.Legacy):
+		return challenge, ErrNoLoginNeeded
+	case err != nil:
+		return challenge, err
 	case status == http.StatusUnauthorized || !d.resource.Legacy:
 		return challenge, nil
-	case status/100 == 2:
-		return challenge, ErrNoLoginNeeded
 	}
 	return challenge, fmt.Errorf("the server answers %d to a request without a token, and says nothing of how to log in", status)
 }
