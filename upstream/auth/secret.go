@@ -12,10 +12,39 @@ type secret string
 const hidden = "[hidden]"
 
 // Format hides the secret, whatever the verb.
-func (s secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
+func (s secret) Format(f fmt.State, _ rune) { hide(f) }
 
 // MarshalText hides the secret: a log takes values as JSON.
 func (s secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// What has secrets in it hides itself as a whole: fmt asks no unexported field how
+// it wants to be printed.
+
+// Format hides what there is to hide.
+func (a *Authenticator) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (s *settings) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (c *client) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (g *granted) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (r *tokenRequest) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (r *refusal) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (d *dialogue) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (t *staticTripper) Format(f fmt.State, _ rune) { hide(f) }
+
+func hide(f fmt.State) { _, _ = io.WriteString(f, hidden) }
 
 // without is a text that a stranger wrote as it may be shown to somebody who must
 // not see the secrets, which it may repeat; "" if it does.
