@@ -34,6 +34,7 @@ type person struct {
 	current  *credentials.Login
 	seen     string // the stamp of the store that current was found with
 	own      secret // the access token that was got here, by a login or a renewal
+	forced   secret // the one that was got here in the place of one that was refused
 	bad      secret // the access token that the server has refused
 	unsaved  bool   // current could not be stored
 	renewing *flight
@@ -293,9 +294,15 @@ func (p *person) refused(ctx context.Context, r *refusal) (secret, error) {
 	return p.renewed(stale)
 }
 
-// hopeless notes that the server refuses what was got a moment ago. p.mu is held.
+// moment is how long a token is new.
+const moment = 10 * time.Second
+
+// hopeless notes that the server refuses what was got a moment ago, in the place of
+// what it refused before. p.mu is held.
 func (p *person) hopeless(r *refusal) error {
-	if r.before == 0 || r.sent != p.own && r.before < maxSends-1 {
+	again := r.sent == p.forced && p.current != nil && time.Since(p.current.Issued) < moment
+	again = again || r.before > 0 && r.sent == p.own
+	if !again && r.before < maxSends-1 || r.sent == "" {
 		return nil
 	}
 	return p.want("the server refuses the tokens that its own authorization server has just given out", nil)

@@ -184,6 +184,9 @@ func clientOf(set *settings, c *credentials.Client) (*client, error) {
 // settle takes what became of a renewal. p.mu is held.
 func (p *person) settle(done *renewal, err error, stamp string) error {
 	if done != nil {
+		if done.own && p.bad != "" && p.current != nil && secret(p.current.Access) == p.bad {
+			p.forced = secret(done.login.Access)
+		}
 		p.adopt(done.login, stamp)
 		p.unsaved = !done.saved
 		if done.own {
