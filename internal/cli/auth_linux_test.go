@@ -19,4 +19,8 @@ func TestAuthSecretOnTerminal(t *testing.T) {
 	if got, err := keyring.Get("weir", "typed"); got != "planted" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
+	code, _ = newTerminal(t).dialog(t, []string{"auth", "secret", "set", "weir/other"}, "(it is not shown): ", "plan\x03", "interrupted")
+	if _, err := keyring.Get("weir", "other"); code != exitFailed || err == nil {
+		t.Errorf("got code %d, %v, want nothing to be kept", code, err)
+	}
 }

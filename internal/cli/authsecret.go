@@ -113,8 +113,7 @@ func (a *app) readSecret(ctx context.Context, name string) (string, error) {
 
 func (a *app) secretInput(ctx context.Context, name string) (string, error) {
 	if in, ok := a.Stdin.(*os.File); ok && isTerminal(in) {
-		fmt.Fprintf(a.Stderr, "The secret for %s (it is not shown): ", name)
-		return readHidden(ctx, in, a.Stderr)
+		return readHidden(ctx, in, a.Stderr, fmt.Sprintf("The secret for %s (it is not shown): ", name))
 	}
 	data, err := io.ReadAll(io.LimitReader(a.Stdin, keyring.MaxSecret+3))
 	if err != nil {
@@ -123,34 +122,39 @@ func (a *app) secretInput(ctx context.Context, name string) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }
 
-// readHidden reads a line from a terminal that does not show it. A read that is
-// under way cannot be ended: it ends with the process, but the terminal is as it
-// was.
-func readHidden(ctx context.Context, in *os.File, out io.Writer) (string, error) {
+// readHidden asks for a line on a terminal, which shows nothing of it from before
+// the question on. A read that is under way cannot be ended: it ends with the
+// process, but the terminal is as it was.
+func readHidden(ctx context.Context, in *os.File, out io.Writer, question string) (string, error) {
 	fd := int(in.Fd())
-	before, err := term.GetState(fd)
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
+	defer func() { _ = term.Restore(fd, before) }()
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{in, out}, "")
 	type line struct {
-		text []byte
+		text string
 		err  error
 	}
 	read := make(chan line, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		text, err := terminal.ReadPassword(question)
 		read <- line{text, err}
 	}()
 	select {
 	case l := <-read:
-		fmt.Fprintln(out)
-		if l.err != nil && !errors.Is(l.err, io.EOF) {
+		switch {
+		case errors.Is(l.err, io.EOF): // also of an interrupt, which is a character here
+			return "", errInterrupted
+		case l.err != nil:
 			return "", fmt.Errorf("reading the secret: %w", l.err)
 		}
-		return string(l.text), nil
+		return l.text, nil
 	case <-ctx.Done():
-		_ = term.Restore(fd, before)
-		fmt.Fprintln(out)
 		return "", errInterrupted
 	}
 }

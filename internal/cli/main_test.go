@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 	case GuardianCommand:
 		process.GuardianMain()
 		syscall.Exit(exitOK)
+	case fakeBrowser:
+		os.Exit(browse(os.Args[2]))
 	case strayPrint:
 		os.Exit(printAstray())
 	}
