@@ -55,12 +55,14 @@ func (d *dialogue) chooseScopes(ch discovery.Challenge) {
 	if d.stepUp != nil {
 		scopes = union(d.set.scopes, d.stepUp)
 	}
-	const offline = "offline_access"
-	if len(scopes) > 0 && slices.Contains(d.server.Scopes, offline) {
-		scopes = union(scopes, []string{offline})
+	if len(scopes) > 0 && slices.Contains(d.server.Scopes, offlineAccess) {
+		scopes = union(scopes, []string{offlineAccess})
 	}
 	d.scopes = scopes
 }
+
+// offlineAccess is the scope for which some servers give out refresh tokens.
+const offlineAccess = "offline_access"
 
 // chooseClient finds out as whom weir asks, in the order of 2025-11-25 and
 // 2026-07-28 (Authorization, client registration approaches). One that must be
@@ -135,7 +137,10 @@ func (d *dialogue) authorize(ctx context.Context, redirectURI, state string) (st
 	return d.withExtra(visit)
 }
 
-// withExtra adds what the configuration wants there, and OAuth has not said.
+// withExtra adds what the configuration wants there, and OAuth has not said. A user
+// who is asked for offline access must be asked in any case, unless the
+// configuration knows better: servers that hold to OpenID Connect Core 1.0, section
+// 11, leave the scope out else, and with it the refresh token.
 func (d *dialogue) withExtra(visit string) (string, error) {
 	u, err := url.Parse(visit)
 	if err != nil {
@@ -143,6 +148,9 @@ func (d *dialogue) withExtra(visit string) (string, error) {
 	}
 	query := u.Query()
 	more := url.Values{}
+	if slices.Contains(d.scopes, offlineAccess) {
+		more.Set("prompt", "consent")
+	}
 	for name, values := range d.set.extra {
 		if !query.Has(name) {
 			more[name] = values
