@@ -9,6 +9,7 @@
 //   - sdkserver_test.go does so with servers made with the Go libraries.
 //   - realhosts_test.go, and the files beside it, are the hosts that people use:
 //     what they write, in which environment they start weir, how they end it.
+//   - oidc_test.go logs in at an authorization server that others have made.
 //   - weirs_test.go is weirs behind weirs, beyond what the table plays with them.
 //   - leaks_test.go counts what weir holds open.
 //   - imports_test.go holds the packages to their order.

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		"fake":      func() { os.Exit(upstreamtest.Main(os.Args[1])) },
 		"reference": referenceMain,
 		"host":      hostMain,
+		"browser":   browserMain,
 	}
 	for _, server := range sdkServers {
 		commands[server.command] = server.main
