@@ -10,6 +10,7 @@
 //   - realhosts_test.go, and the files beside it, are the hosts that people use:
 //     what they write, in which environment they start weir, how they end it.
 //   - oidc_test.go logs in at an authorization server that others have made.
+//   - onelogin_test.go is many weirs with one login.
 //   - weirs_test.go is weirs behind weirs, beyond what the table plays with them.
 //   - leaks_test.go counts what weir holds open.
 //   - imports_test.go holds the packages to their order.
