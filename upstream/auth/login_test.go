@@ -404,7 +404,14 @@ func TestLogout(t *testing.T) {
 	w := newWorld(t, authserver.Options{})
 	p := w.loggedIn()
 	stamp := p.a.Stamp(t.Context())
+	issuer := w.server.Issuer()
+	if c, err := w.store().Client(t.Context(), issuer, w.endpoint); err != nil || c == nil {
+		t.Fatalf("got %v, %v, want a registration", c, err)
+	}
 	out, err := p.a.Logout(t.Context())
+	if c, err := w.store().Client(t.Context(), issuer, w.endpoint); err != nil || c != nil {
+		t.Errorf("got %v, %v, want no registration any more", c, err)
+	}
 	if err != nil || !out.Had || !out.Revoked {
 		t.Errorf("got %+v, %v, want it had and revoked", out, err)
 	}
@@ -431,5 +438,17 @@ func TestLogout(t *testing.T) {
 	}
 	if out, err := p.a.Logout(t.Context()); err != nil || out.Had {
 		t.Errorf("a second time: got %+v, %v", out, err)
+	}
+}
+
+// TestTokensStayAtHome: on a redirect, and with a request for elsewhere.
+func TestTokensStayAtHome(t *testing.T) {
+	w := newWorld(t, authserver.Options{})
+	p := w.loggedIn()
+	got := ""
+	elsewhere := httptestServer(t, func(_ http.ResponseWriter, r *http.Request) { got += r.Header.Get("Authorization") })
+	p.url = elsewhere
+	if status, err := p.post(""); status != http.StatusOK || err != nil || got != "" {
+		t.Errorf("got %d, %v, with %q", status, err, got)
 	}
 }

@@ -200,6 +200,25 @@ func TestMachineStepsUpOnce(t *testing.T) {
 	}
 }
 
+// TestMachineKeepsWhatItHas: when it may not have more.
+func TestMachineKeepsWhatItHas(t *testing.T) {
+	w := machineWorld(t, authserver.Options{ChallengeScopes: []string{"basic"}, ToolScopes: map[string][]string{"write": {"rw"}}},
+		authserver.Client{Secret: "s"}, auth.OAuth{ClientSecret: "s"})
+	p := w.process()
+	p.gets(http.StatusOK, "read")
+	w.server.Set(func(o *authserver.Options) {
+		o.Token = &authserver.Reply{Status: 400, Body: `{"error":"invalid_scope"}`}
+	})
+	p.gets(http.StatusForbidden, "write")
+	p.gets(http.StatusOK, "read")
+	w.server.Set(func(o *authserver.Options) { o.Token = nil })
+	w.server.Expire()
+	p.gets(http.StatusOK, "read")
+	if got := w.server.Granted("client_credentials")[2].Form.Get("scope"); got != "basic" {
+		t.Errorf("got scope %q, want what is allowed", got)
+	}
+}
+
 func TestMachineIsBoundToItsIssuer(t *testing.T) {
 	w := machineWorld(t, authserver.Options{}, authserver.Client{Secret: "s"}, auth.OAuth{ClientSecret: "s"})
 	p := w.process()

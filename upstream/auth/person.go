@@ -227,11 +227,13 @@ func (p *person) look(ctx context.Context) error {
 		p.log.Warn().Err(err).Msg("stored login cannot be used")
 		found, err = nil, nil
 	}
+	if err != nil {
+		return &TokenError{
+			Server: p.a.server, RetryAfter: minBackoff, Temporary: true, Err: &endpointError{what: "reading the stored login", err: err},
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
-		return p.backoff.fail(p.a.server, time.Now(), &endpointError{what: "reading the stored login", err: err})
-	}
 	p.adopt(found, stamp)
 	return nil
 }

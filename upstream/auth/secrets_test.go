@@ -45,7 +45,7 @@ func TestSecretsAreNotSaid(t *testing.T) {
 	e.hear(logins, err)
 
 	for _, body := range []string{
-		`{"error":"invalid_request","error_description":"no such token: %s"}`, `{"error":"%s"}`, "%s", `{"access_token":{"%s":1}}`,
+		`{"error":"invalid_request","error_description":"no such token: %s"}`, `{"error":"%s"}`, "%s", `{"access_token":{"%s":1}}`, `{"access_token":"a","expires_in":"%s"}`,
 		`{"error":"invalid_grant","error_description":"%s was withdrawn"}`,
 	} {
 		for _, status := range []int{400, 500, 200} {

@@ -102,6 +102,9 @@ func TestStepUpHasAnEnd(t *testing.T) {
 				t.Errorf("got %v wanted, want nothing", p.a.Wanted())
 			}
 			p.gets(http.StatusOK, "read")
+			if withhold == nil { // who comes later sees that it was granted
+				w.process().gets(http.StatusForbidden, "write")
+			}
 		})
 	}
 }
