@@ -103,7 +103,7 @@ func (p *protected) authLine(t *testing.T) authLine {
 	t.Helper()
 	var lines []authLine
 	got := weir(t, "auth", "--json", "--config", p.config)
-	if err := json.Unmarshal([]byte(got.stdout), &lines); err != nil || len(lines) == 0 {
+	if err := json.Unmarshal([]byte(got.stdout), &lines); err != nil || len(lines) != 1 {
 		t.Fatalf("%v in %s%s", err, got.stdout, got.stderr)
 	}
 	return lines[0]
