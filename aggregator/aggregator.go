@@ -343,11 +343,17 @@ func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc
 }
 
 // StateChanged implements upstream.Handler. A server that has just connected
-// may list other things than it did in its former life.
+// may list other things than it did in its former life; one may want a login, or
+// want none any more.
 func (e *events) StateChanged(u *upstream.Upstream) {
-	if u.Status().State == upstream.Ready {
-		(*Aggregator)(e).world.Load().of(u).connected()
+	s := (*Aggregator)(e).world.Load().of(u)
+	if s == nil {
+		return
 	}
+	if u.Status().State == upstream.Ready {
+		s.connected()
+	}
+	s.noteLogin()
 }
 
 // Question implements upstream.Handler.

@@ -38,8 +38,13 @@ func (c *call) askConsent(b *jsonrpc.Batch, m *jsonrpc.Message) bool {
 func (c *call) agree(b *jsonrpc.Batch, answers []answeredQuestion) {
 	c.s.mu.Lock()
 	c.waiting.consent = false
-	e := c.errand
+	e, link := c.errand, c.link
+	c.link = nil
 	c.s.mu.Unlock()
+	if link != nil {
+		link <- bytes.Clone(answers[0].value)
+		return
+	}
 	if e != nil {
 		c.answeredForm(e, answers[0].value)
 		return

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -108,6 +109,9 @@ func (s *session) appendSelf(dst []byte, revision string) []byte {
 	claims := v.claims()
 	dst = claims.Append(append(dst, `,"capabilities":`...), revision)
 	instructions := cmp.Or(v.notice, v.snapshot.Instructions(v.instructs))
+	if text := v.instructsToLogIn(); text != "" {
+		instructions = strings.TrimLeft(instructions+"\n\n"+text, "\n")
+	}
 	if instructions != "" {
 		dst = jsonrpc.AppendString(append(dst, `,"instructions":`...), instructions)
 	}

@@ -71,15 +71,18 @@ func (s *session) forward(r *request, op *operation) {
 	t, refused := s.target(op, subject, r.params, r.modern)
 	switch {
 	case refused != nil && refused.unknown && !s.a.listsAreIn():
-		s.forwardLater(r, op, subject, func(context.Context) error { return nil })
+		s.forwardLater(r, op, subject, func(context.Context, *call) error { return nil })
 	case refused != nil && refused.held != nil && refused.held.pinsMoved():
-		s.forwardLater(r, op, subject, refused.held.recheck)
+		held := refused.held
+		s.forwardLater(r, op, subject, func(ctx context.Context, _ *call) error { return held.recheck(ctx) })
 	case refused != nil:
 		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
 	case t.mustCompare(op):
+		s.tell(&r.told, &t)
+		k := s.keptUnsent(op, r.params, r.modern)
 		server := t.server
-		s.forwardLater(r, op, subject, func(ctx context.Context) error { return server.compareFirst(ctx, op) })
+		s.forwardLater(r, op, subject, func(ctx context.Context, c *call) error { return c.compareFirst(ctx, server, k) })
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
 		s.forwardApproved(r, op, subject, t)
 	default:
@@ -99,13 +102,13 @@ func (s *session) target(op *operation, subject string, params []jsonrpc.Member,
 // forwardLater forwards what cannot be judged yet, when the first lists are in and
 // after another look: nobody has listed it, it was held back, or its server has
 // not listed it since it was connected.
-func (s *session) forwardLater(r *request, op *operation, subject string, look func(context.Context) error) {
+func (s *session) forwardLater(r *request, op *operation, subject string, look func(context.Context, *call) error) {
 	params := cloneMembers(r.params)
 	s.whenListed(r, op, func(ctx context.Context, c *call) {
-		notSeen := look(ctx)
+		notSeen := look(ctx, c)
 		t, refused := s.target(op, subject, params, c.modern)
 		if refused == nil && notSeen != nil {
-			refused = s.a.notCompared(op, t, notSeen, c.modern)
+			refused = s.a.notCompared(op, t, s.remedied(t.server.Name, notSeen), c.modern)
 		}
 		if refused != nil {
 			if c.end() {

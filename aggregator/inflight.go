@@ -51,6 +51,8 @@ type call struct {
 	lasts   bool               // it was answered with a task
 	waiting *waiting           // for a modern host's answers; nil if the server asked nothing
 	errand  *errand            // what it waits to be approved for; nil otherwise
+	link    chan<- []byte      // has room for the answer of a modern host that is to open a page for weir; nil otherwise
+	logins  int                // that were sought for it
 
 	first upstream.Call // most calls need no other
 	room  [48]byte      // for id and token, which are short

@@ -38,6 +38,10 @@ type deed struct {
 	shown []byte
 
 	quick bool // it waits for nothing
+
+	// drive is run for a deed that has to do with its request: it may have the host
+	// asked. nil where there is run.
+	drive func(ctx context.Context, c *call) (string, error)
 }
 
 // listedOwn are weir's own tools that are in the list.
@@ -53,15 +57,21 @@ func (v *view) listedOwn() []*ownTool {
 
 // judgeOwn is the policy's word on one of weir's own tools; r says how it is asked
 // for. Without any rule weir__servers may be used while no server is configured,
-// for somebody must say what to do. A tool that nobody has made possible is not
-// there.
+// for somebody must say what to do, and weir__login while a server that is there
+// for the principal wants a login. A tool that nobody has made possible is not there.
 func (v *view) judgeOwn(t *ownTool, r policy.Request) policy.Verdict {
 	if !v.able[t.able] {
 		return policy.Verdict{}
 	}
+	return v.ruleOwn(t, r)
+}
+
+// ruleOwn is judgeOwn for a tool that is possible.
+func (v *view) ruleOwn(t *ownTool, r policy.Request) policy.Verdict {
 	r.Server, r.Kind, r.Name = policy.Own, policy.Tool, t.short
 	verdict := v.decide(r)
-	if t.short == serversTool && len(v.servers) == 0 && verdict.Rule == "" {
+	unruled := t.short == serversTool && len(v.servers) == 0 && verdict.Rule == "" || t.short == loginTool && verdict.Silent()
+	if unruled {
 		return policy.Verdict{Level: policy.Execute}
 	}
 	return verdict
@@ -109,7 +119,11 @@ func (s *session) callOwnTool(r *request, name string) bool {
 		s.recordOwn(&r.told, outcome, len(result))
 		s.reply(&s.batch, r.id, result)
 	default:
-		s.later(r, toolCall, func(ctx context.Context, c *call) { c.doOwn(ctx, t, d) })
+		k := s.keptUnsent(toolCall, r.params, r.modern)
+		s.later(r, toolCall, func(ctx context.Context, c *call) {
+			c.keepUnsent(t.short, k)
+			c.doOwn(ctx, t, d)
+		})
 	}
 	return true
 }
@@ -165,9 +179,25 @@ func (s *session) askForOwn(r *request, t *ownTool, d deed, v *view, verdict pol
 			c.refuse(nil, s.a.ownFailure(t, upstream.KindApproval,
 				"The policy has changed while this waited for the user's approval. Nothing was done; make the call again.", c.modern))
 		default:
-			c.doOwn(s.ctx, t, d)
+			c.keepUnsent(t.short, s.keptUnsent(toolCall, params, c.modern))
+			ctx, cancel := c.whileWanted()
+			defer cancel()
+			c.doOwn(ctx, t, d)
 		}
 	}})
+}
+
+// whileWanted returns a context that ends with the request, as cancel is called or
+// the session ends.
+func (c *call) whileWanted() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(c.s.ctx)
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.cancel = cancel
+	if c.s.calls[c.key] != c {
+		cancel()
+	}
+	return ctx, cancel
 }
 
 // whyOwn is what a person is told of why they are asked.
@@ -184,13 +214,20 @@ func whyOwn(v *view, d deed, verdict policy.Verdict) string {
 
 // doOwn does a deed and answers the request, unless that has ended.
 func (c *call) doOwn(ctx context.Context, t *ownTool, d deed) {
-	text, err := d.run(ctx, c.s)
+	text, err := d.carryOut(ctx, c)
 	if !c.end() {
 		return
 	}
 	result, outcome := c.s.a.ownAnswer(t, text, err, c.modern)
 	c.record(outcome, len(result), "", false)
 	c.s.reply(nil, c.id, result)
+}
+
+func (d *deed) carryOut(ctx context.Context, c *call) (string, error) {
+	if d.drive != nil {
+		return d.drive(ctx, c)
+	}
+	return d.run(ctx, c.s)
 }
 
 // ownAnswer is the result that tells what came of a deed, and what that is for the
@@ -245,6 +282,9 @@ func (a *Aggregator) describeServers() string {
 		}
 		if s.Reason != nil {
 			fmt.Fprintf(&b, ": %s", publicReason(s.Reason))
+		}
+		if s.State == upstream.NeedsLogin {
+			fmt.Fprintf(&b, " (`weir login %s` in a terminal lets the user log in)", s.Name)
 		}
 		b.WriteByte('\n')
 	}

@@ -24,6 +24,8 @@ func (t *ownTool) deed(a *ownArguments) deed {
 		return readServers(a)
 	case "explain":
 		return readExplain(a)
+	case loginTool:
+		return readLogin(a)
 	case "add_server":
 		return readAdd(a)
 	case "remove_server":

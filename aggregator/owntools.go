@@ -24,13 +24,14 @@ type ownTool struct {
 	definition func() []byte // raw; encoded when it is first asked for
 }
 
-// An ability is what weir can do as it was made.
+// An ability is what weir can do as it was made, and as things stand.
 type ability uint8
 
 const (
 	always       ability = iota
 	administered         // the configuration can be changed
 	approving            // people can approve
+	wanted               // a server wants a login: so it is for who sees that server
 	countAbilities
 )
 
@@ -40,7 +41,10 @@ func (a *Aggregator) abilities() abilities {
 	return abilities{always: true, administered: a.cfg.Admin != nil, approving: a.cfg.Approvals != nil}
 }
 
-const serversTool = "servers"
+const (
+	serversTool = "servers"
+	loginTool   = "login"
+)
 
 func (t *ownTool) name() string { return namespace.Reserved + t.short }
 
@@ -57,6 +61,12 @@ var ownTools = []*ownTool{
 		mcp.WithString("name", mcp.Required(), mcp.Description("The tool, prompt or resource URI, as it is listed.")),
 		mcp.WithString("kind", mcp.Enum("tool", "prompt", "resource"), mcp.Description("What it is; a tool if this is left out.")),
 		mcp.WithObject("arguments", mcp.Description("The arguments of the call."), mcp.AdditionalProperties(true))),
+	own(loginTool, policy.Execute, wanted,
+		"Log in to a server",
+		"Lets the user log in to an MCP server behind weir that wants it: offers the page, or opens it in the user's browser, and waits a while. "+
+			"It is here only while a login is needed.",
+		changing(false, true, true),
+		mcp.WithString("server", mcp.Description("The server's name in weir's configuration; it may be left out if only one wants a login."))),
 	own("add_server", policy.Admin, administered,
 		"Add a server",
 		"Adds an MCP server to weir's configuration: a command that weir starts, or a URL that it connects to. "+

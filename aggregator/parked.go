@@ -185,7 +185,7 @@ func (c *call) park(b *jsonrpc.Batch) {
 	c.leavePlace()
 	full := len(s.parked) >= maxParked
 	patience, sent := answerTime, true
-	if c.errand != nil {
+	if c.errand != nil || c.link != nil {
 		patience, sent = approval.WaitTime, false
 	}
 	if !full {

@@ -28,6 +28,7 @@ type server struct {
 	work      allowance // for what hosts ask it
 	places    places    // for what it works on at once
 	redactor  *redact.Redactor
+	desk      *desk // where its user logs in; nil for nowhere
 
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
@@ -62,6 +63,7 @@ func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 	s.redactor = newRedactor(cfg.Redact)
+	s.desk = newDesk(gateOf(up))
 	s.ctx, s.cancel = context.WithCancel(a.ctx)
 	return s
 }

@@ -34,10 +34,11 @@ type kept struct {
 }
 
 // keptFor returns what the call may have to be made again with, nil for none. An
-// answer can only need that where the eras differ, or may.
+// answer can only need that where the eras differ, or may, and where somebody may
+// have to log in first.
 func (c *call) keptFor(t target, params, meta []jsonrpc.Member) *kept {
 	polls := c.pollsTask(t, params)
-	if !polls && (!c.op.asks || t.server.speaks(c.modern)) {
+	if !polls && (!c.op.asks || t.server.speaks(c.modern) && t.server.desk == nil) {
 		return nil
 	}
 	k := &kept{params: cloneMembers(params), meta: cloneMembers(meta), polls: polls}
@@ -62,7 +63,7 @@ func (c *call) goesOn(b *jsonrpc.Batch, a upstream.Answer) bool {
 	m := a.Message
 	switch {
 	case m == nil:
-		return false
+		return c.logsInFirst(a.Err)
 	case m.Kind == jsonrpc.Failure:
 		return c.goesOnFromError(b, a)
 	case !c.modern && a.Modern && !complete(m.Fields), c.kept.polls && taskOf(m.Fields) != nil:

@@ -21,6 +21,7 @@ type view struct {
 	lists    [catalog.Kinds]*viewedList
 	shown    map[string]bool // the servers that are there for the principal
 	sharers  []string        // those of them that have resources
+	wanting  []*server       // those of them that want a login
 }
 
 // setSnapshot merges what the servers list now. It reports whether the view of
@@ -84,6 +85,8 @@ func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snap
 		}
 		v.lists[k] = l
 	}
+	v.wanting = v.wantingLogin(v.shown)
+	v.able[wanted] = len(v.wanting) > 0
 	v.lists[catalog.Tools].own = v.listedOwn()
 	for _, s := range w.servers {
 		if v.mayShow(s) {

@@ -98,7 +98,7 @@ func (c *call) fail(b *jsonrpc.Batch, err error) {
 
 // failure puts an error into words and into the value of "weir/error".
 func (c *call) failure(err error) (text string, data []byte) {
-	return failureOfUse(c.op, c.server.Name, c.name, err)
+	return failureOfUse(c.op, c.serverName(), c.name, c.s.remedied(c.serverName(), err))
 }
 
 func failureOfUse(op *operation, server, name string, err error) (text string, data []byte) {
