@@ -81,5 +81,5 @@ func (d *desk) authenticator(s *config.Server) *auth.Authenticator {
 
 // loggedInto reports whether a person logs in to a server, as configured.
 func loggedInto(s *config.Server) bool {
-	return s.Auth.Kind == auth.OAuth2 && s.Auth.OAuth.Grant != auth.ClientCredentials
+	return s.Auth.Kind == auth.OAuth2 && s.Auth.OAuth.Grant.NeedsPerson()
 }

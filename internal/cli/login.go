@@ -112,7 +112,7 @@ func noLoginHere(s *config.Server) error {
 	case s.Auth.Kind != auth.OAuth2:
 		return fmt.Errorf("server %q has a credential in the configuration (auth of type %s): there is nothing to log in to", s.Name, s.Auth.Kind)
 	case !loggedInto(s):
-		return fmt.Errorf("server %q: %w (grant client_credentials)", s.Name, auth.ErrNoLogin)
+		return fmt.Errorf("server %q: %w (grant %s)", s.Name, auth.ErrNoLogin, s.Auth.OAuth.Grant)
 	}
 	return nil
 }

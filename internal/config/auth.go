@@ -59,7 +59,7 @@ type basicAuth struct {
 
 type oauth struct {
 	Type              *text         `yaml:"type"`
-	Grant             *text         `yaml:"grant"` // authorization_code (default) or client_credentials
+	Grant             *text         `yaml:"grant"` // default authorization_code
 	ClientID          *text         `yaml:"client_id"`
 	ClientSecret      *text         `yaml:"client_secret"`
 	PrivateKey        *text         `yaml:"private_key"`
@@ -73,8 +73,24 @@ type oauth struct {
 	Account           *text         `yaml:"account"`
 	AuthorizeParams   mapping[text] `yaml:"authorize_params"`
 
+	Assertion        *text             `yaml:"assertion"`         // for jwt_bearer
+	IdentityProvider *identityProvider `yaml:"identity_provider"` // for enterprise
+
 	ScopesPos       policy.Position `pos:"scopes"`
 	CallbackPortPos policy.Position `pos:"callback_port"`
+}
+
+type identityProvider struct {
+	Issuer           *text `yaml:"issuer"`
+	TokenURL         *text `yaml:"token_url"`
+	ClientID         *text `yaml:"client_id"`
+	ClientSecret     *text `yaml:"client_secret"`
+	PrivateKey       *text `yaml:"private_key"`
+	ClientAuth       *text `yaml:"client_auth"`
+	SubjectToken     *text `yaml:"subject_token"`
+	SubjectTokenType *text `yaml:"subject_token_type"` // id_token (default), refresh_token or saml2
+
+	Pos policy.Position `pos:""`
 }
 
 func (a *authentication) decode(d *decoder, n *yaml.Node) {
@@ -258,10 +274,12 @@ func orList(words []string) string {
 
 // unescapeAuth gives all texts of auth their final form.
 func unescapeAuth(c *auth.Config) {
+	idp := &c.OAuth.IdentityProvider
 	for _, t := range []*string{
 		&c.Token, &c.Value, &c.Header, &c.Prefix, &c.Username, &c.Password,
 		&c.OAuth.ClientID, &c.OAuth.ClientSecret, &c.OAuth.PrivateKey, &c.OAuth.ClientMetadataURL,
-		&c.OAuth.Issuer, &c.OAuth.TokenURL, &c.OAuth.Account,
+		&c.OAuth.Issuer, &c.OAuth.TokenURL, &c.OAuth.Account, &c.OAuth.Assertion,
+		&idp.Issuer, &idp.TokenURL, &idp.ClientID, &idp.ClientSecret, &idp.PrivateKey, &idp.SubjectToken,
 	} {
 		*t = unescape(*t)
 	}

@@ -109,7 +109,7 @@ func TestBrokenAuth(t *testing.T) {
 		{`url: "https://x/", headers: {Authorization: b}, auth: {type: oauth2}`, `auth: header "Authorization" is set by auth (type oauth2) and by headers; keep one of them`},
 		{`url: "https://x/", headers: {x-key: b}, auth: {type: api_key, value: t, header: X-KEY}`, `auth: header "X-Key" is set by auth (type api_key) and by headers; keep one of them`},
 
-		{remote + `{type: oauth2, grant: client_credential}`, `auth.grant: unknown word "client_credential" (did you mean "client_credentials"?) (want authorization_code or client_credentials)`},
+		{remote + `{type: oauth2, grant: client_credential}`, `auth.grant: unknown word "client_credential" (did you mean "client_credentials"?) (want authorization_code, client_credentials, jwt_bearer or enterprise)`},
 		{remote + `{type: oauth2, login: never}`, `auth.login: unknown word "never" (want auto or ask)`},
 		{remote + `{type: oauth2, client_id: c, client_secret: s, client_auth: body}`, `auth.client_auth: unknown word "body" (want basic or post)`},
 		{remote + `{type: oauth2, client_auth: post}`, `auth.client_auth: it says how a "client_secret" is sent, and there is none`},
@@ -129,7 +129,7 @@ func TestBrokenAuth(t *testing.T) {
 		{remote + `{type: oauth2, client_metadata_url: "https://me.example/"}`, `auth.client_metadata_url: it must begin with https:// and have a path`},
 		{remote + `{type: oauth2, client_metadata_url: "http://localhost/c"}`, `auth.client_metadata_url: it must begin with https:// and have a path`},
 		{remote + `{type: oauth2, client_metadata_url: "https://me.example/c", client_id: c}`, `auth.client_metadata_url: there is a "client_id" already`},
-		{remote + `{type: oauth2, token_url: "https://as.example/token"}`, `auth.token_url: this key is for grant client_credentials (for a login, name the issuer, if anything)`},
+		{remote + `{type: oauth2, token_url: "https://as.example/token"}`, `auth.token_url: this key is for grant client_credentials, jwt_bearer or enterprise (for a login, name the issuer, if anything)`},
 		{remote + `{type: oauth2, scopes: ["a b"]}`, `auth.scopes: "a b" is not a scope (each stands by itself, without spaces)`},
 		{remote + `{type: oauth2, scopes: ["a\u0000"]}`, `auth.scopes: "a\x00" is not a scope (each stands by itself, without spaces)`},
 		{remote + `{type: oauth2, callback_port: 0}`, `auth.callback_port: 0 is not a port (want 1 to 65535)`},

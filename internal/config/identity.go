@@ -44,6 +44,12 @@ func authIdentity(c *auth.Config) (id identity) {
 	o := &c.OAuth
 	id = id.texts("oauth", string(o.Grant), o.ClientID, o.ClientSecret, o.PrivateKey, o.ClientMetadataURL, o.Issuer, o.TokenURL, o.Account)
 	id = id.texts("scopes", o.Scopes...)
+	if o.Assertion != "" {
+		id = id.texts("assertion", o.Assertion)
+	}
+	if p := o.IdentityProvider; p != (auth.IdentityProvider{}) {
+		id = id.texts("provider", p.Issuer, p.TokenURL, p.ClientID, p.ClientSecret, p.PrivateKey, p.SubjectToken, p.SubjectTokenType)
+	}
 	return id.pairs("params", o.AuthorizeParams)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/pem"
 	"errors"
 	"net/url"
@@ -13,9 +14,13 @@ import (
 
 // The words of auth of type oauth2.
 var (
-	grants      = []string{string(auth.AuthorizationCode), string(auth.ClientCredentials)}
+	grants = []string{
+		string(auth.AuthorizationCode), string(auth.ClientCredentials), string(auth.JWTBearer), string(auth.Enterprise),
+	}
 	clientAuths = []string{"basic", "post"}
 	loginWords  = []string{"auto", "ask"}
+
+	subjectTokenTypes = []string{"id_token", "refresh_token", "saml2"}
 )
 
 // reservedParams are the parameters of an authorization request that weir sets
@@ -49,11 +54,67 @@ func (m *oauthMaker) make() {
 	if m.ClientSecret != nil {
 		made.ClientSecret = m.secret(m.pos, "client_secret", m.ClientSecret)
 	}
-	m.privateKey()
+	made.PrivateKey = m.privateKey("private_key", m.PrivateKey)
 	m.scopes()
 	m.callbackPort()
 	m.authorizeParams()
-	m.together()
+	if m.Assertion != nil {
+		made.Assertion = m.jwt("assertion", m.Assertion)
+	}
+	if m.IdentityProvider != nil {
+		m.identityProvider()
+	}
+	if made.Grant == "" || slices.Contains(grants, string(made.Grant)) {
+		m.together()
+	}
+}
+
+const withinProvider = "identity_provider."
+
+// identityProvider reads who weir is at the one of an enterprise, and what the user
+// has from there.
+func (m *oauthMaker) identityProvider() {
+	p, made := m.IdentityProvider, &m.made.Auth.OAuth.IdentityProvider
+	made.Issuer = m.address(withinProvider+"issuer", p.Issuer)
+	made.TokenURL = m.address(withinProvider+"token_url", p.TokenURL)
+	made.ClientID = m.given(withinProvider+"client_id", p.ClientID)
+	made.ClientAuth = m.oneOf(withinProvider+"client_auth", p.ClientAuth, clientAuths)
+	made.SubjectTokenType = m.oneOf(withinProvider+"subject_token_type", p.SubjectTokenType, subjectTokenTypes)
+	made.PrivateKey = m.privateKey(withinProvider+"private_key", p.PrivateKey)
+	if p.ClientSecret != nil {
+		made.ClientSecret = m.secret(p.Pos, withinProvider+"client_secret", p.ClientSecret)
+	}
+	if made.SubjectTokenType == "" || made.SubjectTokenType == "id_token" {
+		made.SubjectToken = m.jwt(withinProvider+"subject_token", p.SubjectToken)
+	} else {
+		made.SubjectToken = m.required(p.Pos, withinProvider+"subject_token", p.SubjectToken)
+	}
+	switch {
+	case p.ClientID == nil:
+		m.fail(p.Pos, `auth: "identity_provider.client_id" is missing`)
+	case p.Issuer == nil && p.TokenURL == nil:
+		m.fail(p.Pos, `auth.identity_provider: it needs an "issuer" or a "token_url"`)
+	case p.Issuer != nil && p.TokenURL != nil:
+		m.fail(p.TokenURL.pos, `auth.identity_provider: it has both an "issuer" and a "token_url"; one of them says where tokens are exchanged`)
+	case p.ClientSecret != nil && p.PrivateKey != nil:
+		m.fail(p.PrivateKey.pos, `auth.identity_provider: it has both a "client_secret" and a "private_key"`)
+	case p.ClientAuth != nil && p.ClientSecret == nil:
+		m.fail(p.ClientAuth.pos, `auth.identity_provider.client_auth: it says how a "client_secret" is sent, and there is none`)
+	}
+}
+
+// jwt wants a token where it can be seen: a path is easily taken for it. Errors do
+// not repeat it.
+func (m *oauthMaker) jwt(key string, t *text) string {
+	before := len(m.errs)
+	value := m.required(m.pos, key, t)
+	if len(m.errs) > before || refers(value) {
+		return value
+	}
+	if dots := strings.Count(value, "."); dots != 2 && dots != 4 || strings.ContainsAny(value, `/\ `) {
+		m.fail(t.pos, "auth.%s: it is no JWT (for one in a file, write ${file:PATH})", key)
+	}
+	return value
 }
 
 // oneOf is one of a few words, "" if none is given.
@@ -101,7 +162,7 @@ func (m *oauthMaker) address(key string, t *text) string {
 		err = errors.New("it has no host")
 	case strings.Contains(value, "#"):
 		err = errors.New("it must not have a fragment (#)")
-	case key == "issuer" && strings.Contains(value, "?"):
+	case strings.HasSuffix(key, "issuer") && strings.Contains(value, "?"):
 		err = errors.New("it must not have a query (?)")
 	case key == "client_metadata_url" && (u.Scheme != "https" || strings.Trim(u.Path, "/") == ""):
 		err = errors.New("it must begin with https:// and have a path")
@@ -113,19 +174,19 @@ func (m *oauthMaker) address(key string, t *text) string {
 }
 
 // privateKey wants PEM text where it can be seen: a path is easily taken for it.
-func (m *oauthMaker) privateKey() {
-	if m.PrivateKey == nil {
-		return
+func (m *oauthMaker) privateKey(key string, t *text) string {
+	if t == nil {
+		return ""
 	}
 	before := len(m.errs)
-	value := m.required(m.pos, "private_key", m.PrivateKey)
-	m.made.Auth.OAuth.PrivateKey = value
+	value := m.required(m.pos, key, t)
 	if len(m.errs) > before || refers(value) {
-		return
+		return value
 	}
 	if block, _ := pem.Decode([]byte(value)); block == nil {
-		m.fail(m.PrivateKey.pos, "auth.private_key: it is no key in PEM (for one in a file, write ${file:PATH})")
+		m.fail(t.pos, "auth.%s: it is no key in PEM (for one in a file, write ${file:PATH})", key)
 	}
+	return value
 }
 
 // scopes checks them by RFC 6749, section 3.3.
@@ -162,44 +223,107 @@ func (m *oauthMaker) authorizeParams() {
 	m.made.Auth.OAuth.AuthorizeParams = params
 }
 
-// together refuses keys that mean nothing beside each other: who writes them
-// expects something else than what would happen.
+// A grantKey is a key that only some grants know.
+type grantKey struct {
+	name   string
+	pos    *policy.Position // nil if it is not there
+	grants []auth.Grant
+	hint   string
+}
+
+func (m *oauthMaker) grantKeys() []grantKey {
+	person := []auth.Grant{auth.AuthorizationCode}
+	at := func(t *text) *policy.Position {
+		if t == nil {
+			return nil
+		}
+		return &t.pos
+	}
+	keys := []grantKey{
+		{"login", at(m.Login), person, ""},
+		{"account", at(m.Account), person, ""},
+		{"client_metadata_url", at(m.ClientMetadataURL), []auth.Grant{auth.AuthorizationCode, auth.Enterprise}, ""},
+		{
+			"token_url", at(m.TokenURL),
+			[]auth.Grant{auth.ClientCredentials, auth.JWTBearer, auth.Enterprise},
+			" (for a login, name the issuer, if anything)",
+		},
+		{"assertion", at(m.Assertion), []auth.Grant{auth.JWTBearer}, ""},
+	}
+	if m.CallbackPort != nil {
+		keys = append(keys, grantKey{"callback_port", &m.CallbackPortPos, person, ""})
+	}
+	if len(m.AuthorizeParams) > 0 {
+		keys = append(keys, grantKey{"authorize_params", &m.AuthorizeParams[0].pos, person, ""})
+	}
+	if m.IdentityProvider != nil {
+		keys = append(keys, grantKey{"identity_provider", &m.IdentityProvider.Pos, []auth.Grant{auth.Enterprise}, ""})
+	}
+	return keys
+}
+
+// together refuses keys that mean nothing beside each other, and grants without
+// what they need: who writes them expects something else than what would happen.
 func (m *oauthMaker) together() {
-	service := m.made.Auth.OAuth.Grant == auth.ClientCredentials
-	for _, key := range []struct {
-		name  string
-		there *text
-	}{
-		{"login", m.Login},
-		{"account", m.Account},
-		{"client_metadata_url", m.ClientMetadataURL},
-	} {
-		if service && key.there != nil {
-			m.fail(key.there.pos, "auth.%s: this key is for grant authorization_code", key.name)
+	grant := cmp.Or(m.made.Auth.OAuth.Grant, auth.AuthorizationCode)
+	for _, key := range m.grantKeys() {
+		if key.pos != nil && !slices.Contains(key.grants, grant) {
+			m.fail(*key.pos, "auth.%s: this key is for grant %s%s", key.name, orGrants(key.grants), key.hint)
 		}
 	}
-	switch {
-	case service && m.CallbackPort != nil:
-		m.fail(m.CallbackPortPos, "auth.callback_port: this key is for grant authorization_code")
-	case service && len(m.AuthorizeParams) > 0:
-		m.fail(m.AuthorizeParams[0].pos, "auth.authorize_params: this key is for grant authorization_code")
-	case service && m.ClientID == nil:
-		m.fail(m.pos, `auth: grant client_credentials needs a "client_id"`)
-	case service && m.ClientSecret == nil && m.PrivateKey == nil:
-		m.fail(m.pos, `auth: grant client_credentials needs a "client_secret" or a "private_key"`)
+	missing := m.missing(grant)
+	if missing != "" {
+		m.fail(m.pos, "auth: grant %s needs %s", grant, missing)
 	}
 	switch {
 	case m.ClientSecret != nil && m.PrivateKey != nil:
 		m.fail(m.PrivateKey.pos, `auth: it has both a "client_secret" and a "private_key"`)
-	case m.ClientSecret != nil && m.ClientID == nil && !service:
+	case m.ClientID != nil || missing != "":
+	case m.ClientSecret != nil:
 		m.fail(m.ClientSecret.pos, `auth.client_secret: it needs a "client_id"`)
-	case m.PrivateKey != nil && m.ClientID == nil && !service:
+	case m.PrivateKey != nil && (grant != auth.Enterprise || m.ClientMetadataURL == nil): // a document may name its public half
 		m.fail(m.PrivateKey.pos, `auth.private_key: it needs a "client_id"`)
+	}
+	switch {
 	case m.ClientAuth != nil && m.ClientSecret == nil:
 		m.fail(m.ClientAuth.pos, `auth.client_auth: it says how a "client_secret" is sent, and there is none`)
 	case m.ClientMetadataURL != nil && m.ClientID != nil:
 		m.fail(m.ClientMetadataURL.pos, `auth.client_metadata_url: there is a "client_id" already`)
-	case m.TokenURL != nil && !service:
-		m.fail(m.TokenURL.pos, "auth.token_url: this key is for grant client_credentials (for a login, name the issuer, if anything)")
 	}
+}
+
+// missing is what a grant lacks, "" for nothing.
+func (m *oauthMaker) missing(grant auth.Grant) string {
+	switch grant {
+	case auth.ClientCredentials:
+		switch {
+		case m.ClientID == nil:
+			return `a "client_id"`
+		case m.ClientSecret == nil && m.PrivateKey == nil:
+			return `a "client_secret" or a "private_key"`
+		}
+	case auth.JWTBearer:
+		if m.Assertion == nil {
+			return `an "assertion"`
+		}
+	case auth.Enterprise:
+		switch {
+		case m.IdentityProvider == nil:
+			return `an "identity_provider"`
+		case m.ClientID == nil && m.ClientMetadataURL == nil:
+			return `a "client_id" or a "client_metadata_url"`
+		case m.TokenURL != nil && m.Issuer == nil:
+			return `an "issuer" beside "token_url": the identity provider is told who is meant`
+		}
+	case auth.AuthorizationCode:
+	}
+	return ""
+}
+
+func orGrants(grants []auth.Grant) string {
+	words := make([]string, len(grants))
+	for i, grant := range grants {
+		words[i] = string(grant)
+	}
+	return orList(words)
 }

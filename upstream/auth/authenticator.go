@@ -70,7 +70,7 @@ func (k *Keeper) Authenticator(server, endpoint string, config Config, resolve R
 	switch {
 	case config.Kind != OAuth2:
 		a.kind = newStatic(a)
-	case config.OAuth.Grant == ClientCredentials:
+	case !config.OAuth.Grant.NeedsPerson():
 		a.kind = newMachine(a)
 	default:
 		a.kind = newPerson(a)

@@ -19,8 +19,8 @@ const (
 
 // Config is how weir authenticates to one server, as configured. All texts but
 // Header are to be resolved (see Resolve) when they are needed: Token, Value,
-// Username, Password, ClientSecret and PrivateKey may hold references, the others
-// what would look like one.
+// Username, Password, ClientSecret, PrivateKey, Assertion and SubjectToken may hold
+// references, the others what would look like one.
 type Config struct {
 	Kind Kind
 
@@ -43,7 +43,13 @@ type Grant string
 const (
 	AuthorizationCode Grant = "authorization_code" // a person logs in with a browser
 	ClientCredentials Grant = "client_credentials" // weir has an identity of its own
+	JWTBearer         Grant = "jwt_bearer"         // what weir runs on says who it is (RFC 7523, section 2.1)
+	Enterprise        Grant = "enterprise"         // an identity provider says who the user is (enterprise-managed authorization)
 )
+
+// NeedsPerson reports whether somebody has to log in with a browser to have
+// tokens: if not, weir gets them by itself.
+func (g Grant) NeedsPerson() bool { return g == "" || g == AuthorizationCode }
 
 // OAuth is how weir gets its tokens. What is left out is found out by asking
 // the server (2025-11-25 and 2026-07-28, Authorization).
@@ -60,8 +66,14 @@ type OAuth struct {
 	ClientMetadataURL string
 
 	Issuer   string // the only authorization server to trust; "" is the one the server names
-	TokenURL string // for ClientCredentials: where tokens are had, with nothing asked; "" finds out
+	TokenURL string // where tokens are had, with nothing asked, for grants without a person; "" finds out
 	Scopes   []string
+
+	// Assertion is the token that says who weir is, for JWTBearer: a JWT for the
+	// authorization server. It is read anew each time one is needed.
+	Assertion string
+
+	IdentityProvider IdentityProvider // for Enterprise
 
 	// AuthorizeParams are further parameters of the URL at which a person logs
 	// in, which some authorization servers want. None is one that weir sets.
@@ -70,6 +82,26 @@ type OAuth struct {
 	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
 	Account      string // tells logins of several accounts apart; may be empty
+}
+
+// An IdentityProvider is where the people of an enterprise sign in, once for all
+// servers (io.modelcontextprotocol/enterprise-managed-authorization). It gives out,
+// for the token that somebody has by that, one for the authorization server of each
+// server that the enterprise lets them use. All texts are to be resolved;
+// ClientSecret, PrivateKey and SubjectToken may hold references.
+type IdentityProvider struct {
+	Issuer   string // whose metadata says where tokens are exchanged; "" with a TokenURL
+	TokenURL string // where tokens are exchanged, with nothing asked; "" finds out
+
+	ClientID     string // of weir there; required
+	ClientSecret string // "" for a public client, and one with a PrivateKey
+	PrivateKey   string // PEM, to sign assertions with (private_key_jwt); "" for none
+	ClientAuth   string // how the secret is sent: "basic" or "post"; "" finds out
+
+	// SubjectToken is what the user has by signing in. It is read anew each time one
+	// is needed, and sent nowhere else.
+	SubjectToken     string
+	SubjectTokenType string // "id_token", "refresh_token" or "saml2"; "" is "id_token"
 }
 
 // Resolve reads the references in a text. It is safe for concurrent use.
@@ -83,4 +115,9 @@ func (c Config) Format(f fmt.State, _ rune) {
 // Format hides the credentials, whatever an OAuth is printed with.
 func (o OAuth) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "grant %q", string(o.Grant))
+}
+
+// Format hides the credentials, whatever an IdentityProvider is printed with.
+func (p IdentityProvider) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "identity provider of %q", p.SubjectTokenType)
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,8 +60,8 @@ func (m *machine) roundTripper(ctx context.Context, base http.RoundTripper) (htt
 	if !set.at.secure() {
 		return nil, errors.New("credentials must not travel over plain http, but within this machine; use https")
 	}
-	if set.clientID == "" {
-		return nil, errors.New("auth.client_id: it is blank")
+	if err := m.complete(set); err != nil {
+		return nil, err
 	}
 	from, err := m.explicit(set)
 	if err != nil {
@@ -91,12 +91,16 @@ func (m *machine) explicit(set *settings) (*whereto, error) {
 
 // digest tells settings apart by their credentials.
 func (m *machine) digest(set *settings) string {
-	key := ""
+	key, idp := "", ""
 	if set.key != nil {
 		key = fmt.Sprint(set.key.Public())
 	}
+	if set.idp != nil {
+		idp = m.digest(set.idp)
+	}
 	return fmt.Sprintf("%x", maphash.Comparable(m.seed, [...]string{
 		set.at.text, set.clientID, string(set.secret), key, set.issuer, set.tokenURL, scopeKey(set.scopes),
+		set.metadataURL, string(set.shown), idp,
 	}))
 }
 
@@ -273,19 +277,19 @@ func (m *machine) ask(ctx context.Context, set *settings, from *whereto, wider [
 		}
 		from = found
 	}
-	c, err := configuredClient(set, set.clientID, from.server)
+	c, err := configuredClient(set, cmp.Or(set.clientID, set.metadataURL), from.server)
 	if err != nil {
 		return from, nil, &endpointError{what: "authenticating", err: err}
 	}
 	if from.post && c.method == secretBasic {
 		c.method = secretPost
 	}
-	request := tokenRequest{from.token, c, clientCredentialsParams(from.resource, union(from.scopes, wider))}
-	got, err := request.send(ctx, g)
-	if failed, ok := errors.AsType[*endpointError](err); ok && failed.code == "invalid_client" && c.method == secretBasic && mayPost(set, from) {
+	scopes := union(from.scopes, wider)
+	got, err := m.request(ctx, g, set, from, c, scopes)
+	if failed, ok := errors.AsType[*endpointError](err); ok && failed.ofSecret() && c.method == secretBasic && mayPost(set, from) {
 		// Nothing says how the secret is to be sent, and some want it in the body.
 		c.method = secretPost
-		if got, err = request.send(ctx, g); err == nil {
+		if got, err = m.request(ctx, g, set, from, c, scopes); err == nil {
 			posting := *from
 			posting.post = true
 			from = &posting
@@ -296,16 +300,6 @@ func (m *machine) ask(ctx context.Context, set *settings, from *whereto, wider [
 
 func mayPost(set *settings, from *whereto) bool {
 	return set.clientAuth == "" && (from.server == nil || from.server.AuthMethods == nil)
-}
-
-// clientCredentialsParams are those of the grant (RFC 6749, section 4.4.2; RFC 8707,
-// section 2.2).
-func clientCredentialsParams(resource string, scopes []string) url.Values {
-	params := url.Values{"grant_type": {string(ClientCredentials)}, "resource": {resource}}
-	if len(scopes) > 0 {
-		params.Set("scope", strings.Join(scopes, " "))
-	}
-	return params
 }
 
 // find finds out who gives out tokens for the server. The credentials are for one
@@ -319,7 +313,7 @@ func find(ctx context.Context, g *guard.Client, set *settings, before *whereto, 
 	if bound == "" && before != nil && before.server != nil {
 		bound = before.server.Issuer
 		if !slices.Contains(resource.Issuer, bound) {
-			return nil, &endpointError{what: otherIssuer(set.clientID, bound, resource.Issuer)}
+			return nil, &endpointError{what: set.otherIssuer(bound, resource.Issuer)}
 		}
 	}
 	server, err := findServer(ctx, g, resource, bound, "", false)

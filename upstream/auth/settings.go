@@ -24,6 +24,9 @@ type settings struct {
 	tokenURL    string
 	scopes      []string
 	extra       url.Values
+
+	shown secret    // what says who weir or its user is, for grants that have it
+	idp   *settings // of weir at the identity provider, which is at; nil for none
 }
 
 // readSettings reads the references, within ctx and 10 s.
@@ -70,7 +73,10 @@ func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
 	if s.clientAuth, err = authMethod(o.ClientAuth); err != nil {
 		return nil, err
 	}
-	return s, a.readKey(ctx, s)
+	if s.key, err = a.key(ctx, "private_key", o.PrivateKey); err != nil {
+		return nil, err
+	}
+	return s, a.readShown(ctx, s)
 }
 
 // authMethod translates the configured way to send a secret.
@@ -86,16 +92,16 @@ func authMethod(configured string) (string, error) {
 	return "", fmt.Errorf("auth.client_auth: unknown %q (want basic or post)", configured)
 }
 
-// readKey reads the private key, whose lines end as lines do.
-func (a *Authenticator) readKey(ctx context.Context, s *settings) error {
-	text, err := a.resolve(ctx, a.config.OAuth.PrivateKey)
+// key reads a private key, whose lines end as lines do; nil for none.
+func (a *Authenticator) key(ctx context.Context, name, text string) (key crypto.Signer, err error) {
+	text, err = a.resolve(ctx, text)
 	if err == nil && text != "" {
-		s.key, err = parseKey(text)
+		key, err = parseKey(text)
 	}
 	if err != nil {
-		return fmt.Errorf("auth.private_key: %w", err)
+		return nil, fmt.Errorf("auth.%s: %w", name, err)
 	}
-	return nil
+	return key, nil
 }
 
 var errNoKeeper = errors.New("OAuth is not to be had here")

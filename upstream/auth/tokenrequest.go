@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,23 @@ type granted struct {
 
 // send asks once. The error is an *endpointError.
 func (r *tokenRequest) send(ctx context.Context, g *guard.Client) (*granted, error) {
+	token, err := r.post(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	got, err := readGranted(token, time.Now())
+	if err != nil {
+		return nil, &endpointError{status: http.StatusOK, temporary: true, err: err}
+	}
+	if got.refresh == secret(r.params.Get("refresh_token")) {
+		got.refresh = "" // x/oauth2 fills in what was sent
+	}
+	return got, nil
+}
+
+// post asks once, and returns what was given unchecked. The error is an
+// *endpointError.
+func (r *tokenRequest) post(ctx context.Context, g *guard.Client) (*oauth2.Token, error) {
 	params := url.Values{}
 	for name, values := range r.params {
 		params[name] = values
@@ -59,14 +77,7 @@ func (r *tokenRequest) send(ctx context.Context, g *guard.Client) (*granted, err
 	if err != nil {
 		return nil, r.failure(err)
 	}
-	got, err := readGranted(token, time.Now())
-	if err != nil {
-		return nil, &endpointError{status: http.StatusOK, temporary: true, err: err}
-	}
-	if got.refresh == secret(r.params.Get("refresh_token")) {
-		got.refresh = "" // x/oauth2 fills in what was sent
-	}
-	return got, nil
+	return token, nil
 }
 
 // readGranted checks what was given. Its errors repeat nothing of it.
@@ -106,20 +117,22 @@ type endpointError struct {
 	retryAfter  time.Duration
 	temporary   bool
 	what        string // that failed, if it was no request
+	who         string // was asked; "" is the authorization server
 	err         error  // what else went wrong; may be nil
 }
 
 func (e *endpointError) Error() string {
 	var b strings.Builder
+	who := cmp.Or(e.who, "authorization server")
 	switch {
 	case e.what != "":
 		b.WriteString(e.what)
 	case e.status == 0:
-		b.WriteString("asking the authorization server")
+		b.WriteString("asking the " + who)
 	case e.status/100 == 2 && e.code == "":
-		b.WriteString("the authorization server gave something else than a token")
+		b.WriteString("the " + who + " gave something else than a token")
 	default:
-		fmt.Fprintf(&b, "the authorization server answered %d", e.status)
+		fmt.Fprintf(&b, "the %s answered %d", who, e.status)
 		if e.code != "" {
 			b.WriteString(" " + e.code)
 		}
