@@ -76,6 +76,10 @@ func (i *issuer) metadata(w http.ResponseWriter, r *http.Request, o Options) {
 		document["subject_types_supported"] = []string{"public"}
 		document["id_token_signing_alg_values_supported"] = []string{"ES256"}
 	}
+	if o.Trusted != nil {
+		document["grant_types_supported"] = []string{"authorization_code", "refresh_token", "client_credentials", JWTBearer}
+		document["authorization_grant_profiles_supported"] = []string{"urn:ietf:params:oauth:grant-profile:id-jag"}
+	}
 	if !o.NoRegistration {
 		document["registration_endpoint"] = i.url + "/register"
 	}

@@ -38,6 +38,7 @@ type Options struct {
 	NoRegistration bool              // no dynamic one
 	Registration   *Reply            // in place of the answer to it
 	RegisterAs     string            // token_endpoint_auth_method whatever was asked for; "" is as asked
+	Trusted        []*Provider       // whose assertions are taken (JWTBearer)
 	SecretLife     time.Duration     // of registered secrets; 0 is for ever
 	AnyPort        bool              // a loopback redirect may have another port than registered (RFC 8252, section 7.3)
 

@@ -64,6 +64,13 @@ func (e Event) Token() string {
 // New starts a server, which ends with the test.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
+	s := newServer(t, o)
+	s.Migrate()
+	return s
+}
+
+// newServer returns one that serves nothing yet.
+func newServer(t testing.TB, o Options) *Server {
 	s := &Server{
 		t: t, closed: make(chan struct{}), options: o,
 		clients: map[clientKey]*Client{}, codes: map[string]*grant{},
@@ -71,7 +78,6 @@ func New(t testing.TB, o Options) *Server {
 		jtis: map[string]bool{}, replied: map[*Reply]int{}, arrived: make(chan struct{}),
 	}
 	t.Cleanup(func() { close(s.closed) })
-	s.Migrate()
 	return s
 }
 
@@ -218,7 +224,7 @@ func (s *Server) noting(h http.Handler) http.Handler {
 func (s *Server) note(e *Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range []string{"code_verifier", "client_assertion"} {
+	for _, name := range []string{"code_verifier", "client_assertion", "assertion", "subject_token"} {
 		if secret := e.Form.Get(name); secret != "" {
 			s.secrets = append(s.secrets, secret)
 		}

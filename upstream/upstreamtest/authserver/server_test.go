@@ -514,3 +514,70 @@ func TestSeen(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAssertions: what an identity provider has signed is taken as it must be.
+func TestAssertions(t *testing.T) {
+	p := NewProvider(t, ProviderOptions{Client: Client{ID: "at-idp", Secret: "s"}, NamedAs: "at-as", Scopes: []string{"read"}})
+	stranger := NewProvider(t, ProviderOptions{Client: Client{ID: "at-idp"}})
+	grants := []string{JWTBearer}
+	w := walk(t, Options{
+		Trusted: []*Provider{p},
+		Clients: []Client{{ID: "at-as", Secret: "as", Grants: grants}, {ID: "other", Secret: "other", Grants: grants}},
+	})
+	w.discover()
+	exchange := func(change func(url.Values)) map[string]any {
+		form := url.Values{
+			"grant_type": {tokenExchange}, "requested_token_type": {tokenTypes + "id-jag"}, "subject_token_type": {tokenTypes + "id_token"},
+			"audience": {w.issuer}, "resource": {w.endpoint}, "scope": {"read write"}, "subject_token": {p.SignIn("ada", time.Hour)},
+			"client_id": {"at-idp"}, "client_secret": {"s"},
+		}
+		change(form)
+		_, _, text := w.do(http.MethodPost, p.Issuer()+"/token", "application/x-www-form-urlencoded", form.Encode(), "")
+		return w.object(text)
+	}
+	for name, test := range map[string]struct {
+		change func(url.Values)
+		want   string
+	}{
+		"another secret":           {func(f url.Values) { f.Set("client_secret", "x") }, "invalid_client"},
+		"no resource":              {func(f url.Values) { f.Del("resource") }, "invalid_target"},
+		"no audience":              {func(f url.Values) { f.Del("audience") }, "invalid_target"},
+		"another type":             {func(f url.Values) { f.Del("requested_token_type") }, "invalid_request"},
+		"another subject's type":   {func(f url.Values) { f.Del("subject_token_type") }, "invalid_request"},
+		"an old subject token":     {func(f url.Values) { f.Set("subject_token", p.SignIn("ada", -time.Minute)) }, "invalid_grant"},
+		"a stranger's":             {func(f url.Values) { f.Set("subject_token", stranger.SignIn("ada", time.Hour)) }, "invalid_grant"},
+		"one for somebody else":    {func(f url.Values) { f.Set("subject_token", p.Workload("ada", "x", time.Hour)) }, "invalid_grant"},
+		"another grant altogether": {func(f url.Values) { f.Set("grant_type", "client_credentials") }, "unsupported_grant_type"},
+	} {
+		if answer := exchange(test.change); answer["error"] != test.want {
+			t.Errorf("exchange with %s: got %v, want %s", name, answer, test.want)
+		}
+	}
+	jag := func(change func(url.Values)) string { return exchange(change)["access_token"].(string) }
+	same := func(url.Values) {}
+	used := jag(same)
+	for _, test := range []struct{ name, client, assertion, want string }{
+		{"an ID-JAG", "at-as", used, ""},
+		{"an ID-JAG twice", "at-as", used, "invalid_grant"},
+		{"of another client", "other", jag(same), "invalid_grant"},
+		{"without its client", "", jag(same), "invalid_grant"},
+		{"for another resource", "at-as", jag(func(f url.Values) { f.Set("resource", "https://x.example") }), "invalid_grant"},
+		{"for another server", "at-as", jag(func(f url.Values) { f.Set("audience", "https://x.example") }), "invalid_grant"},
+		{"a workload", "", p.Workload("robot", w.issuer, time.Hour), ""},
+		{"an old workload", "", p.Workload("robot", w.issuer, -time.Minute), "invalid_grant"},
+		{"a workload for another", "", p.Workload("robot", "https://x.example", time.Hour), "invalid_grant"},
+		{"a stranger's workload", "", stranger.Workload("robot", w.issuer, time.Hour), "invalid_grant"},
+	} {
+		w.client = url.Values{}
+		if test.client != "" {
+			w.client = url.Values{"client_id": {test.client}, "client_secret": {strings.TrimPrefix(test.client, "at-")}}
+		}
+		_, answer := w.ask("grant_type", JWTBearer, "assertion", test.assertion, "resource", w.endpoint, "scope", "read write")
+		if got, _ := answer["error"].(string); got != test.want {
+			t.Errorf("%s: got %v, want %q", test.name, answer, test.want)
+		}
+		if test.name == "an ID-JAG" && answer["scope"] != "read" {
+			t.Errorf("got scope %v, want what the provider allows", answer["scope"])
+		}
+	}
+}

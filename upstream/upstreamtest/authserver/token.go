@@ -33,7 +33,10 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request, o Options) {
 	if i.s.reply(w, r, reply) {
 		return
 	}
-	client := i.authenticate(w, r, o, form)
+	client := workload(r, form)
+	if client == nil {
+		client = i.authenticate(w, r, o, form)
+	}
 	if client == nil {
 		return
 	}
@@ -68,6 +71,8 @@ func (i *issuer) give(o Options, client *Client, form url.Values) outcome {
 		return i.renew(o, client, form)
 	case "client_credentials":
 		return i.credit(o, client, form)
+	case JWTBearer:
+		return i.believe(o, client, form)
 	}
 	return refusal("unsupported_grant_type", "unknown grant_type")
 }
