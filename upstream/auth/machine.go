@@ -149,6 +149,8 @@ func (m *machine) refused(ctx context.Context, r *refusal) (secret, error) {
 	return m.get(ctx, &r.challenge)
 }
 
+func (m *machine) accepted(secret) {}
+
 // insufficient asks once for a token of more scopes: nobody but the authorization
 // server can allow them.
 func (m *machine) insufficient(ctx context.Context, r *refusal) (secret, error) {

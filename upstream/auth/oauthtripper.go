@@ -25,6 +25,8 @@ type source interface {
 	// insufficient says what to do about a 403 for want of scopes; with "" and no
 	// error, nothing can be done.
 	insufficient(ctx context.Context, r *refusal) (secret, error)
+	// accepted is told of a token that the server took after it had refused another.
+	accepted(sent secret)
 }
 
 // A refusal is what a server said to a token.
@@ -82,6 +84,9 @@ func (t *oauthTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 // judge returns the token to send the request with again; "" if the answer is to
 // be handed back.
 func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret, before int) (secret, error) {
+	if resp.StatusCode != http.StatusUnauthorized && before > 0 {
+		t.source.accepted(sent)
+	}
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return "", nil
 	}

@@ -26,6 +26,8 @@ func (s *script) refused(_ context.Context, r *refusal) (secret, error) {
 
 func (s *script) insufficient(context.Context, *refusal) (secret, error) { return "", nil }
 
+func (s *script) accepted(secret) {}
+
 // stage is a server that wants one token.
 type stage struct {
 	want    string

@@ -34,7 +34,7 @@ type person struct {
 	current  *credentials.Login
 	seen     string // the stamp of the store that current was found with
 	own      secret // the access token that was got here, by a login or a renewal
-	forced   secret // the one that was got here in the place of one that was refused
+	forced   secret // the one that was got here for one that was refused, until it is accepted
 	bad      secret // the access token that the server has refused
 	unsaved  bool   // current could not be stored
 	renewing *flight
@@ -294,6 +294,14 @@ func (p *person) refused(ctx context.Context, r *refusal) (secret, error) {
 		return "", err
 	}
 	return p.renewed(stale)
+}
+
+func (p *person) accepted(sent secret) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.forced == sent {
+		p.forced = ""
+	}
 }
 
 // moment is how long a token is new.
