@@ -276,8 +276,8 @@ func TestExampleComments(t *testing.T) {
 	}
 	t.Setenv("GITHUB_TOKEN", "x")
 	f := load(t, "mcp.yaml", b.String())
-	if len(f.Servers) != 10 || len(f.Servers[9].CustomTools) != 2 {
-		t.Fatalf("got %d servers, want 10 with two custom tools on the last one", len(f.Servers))
+	if len(f.Servers) != 12 || len(f.Servers[11].CustomTools) != 2 {
+		t.Fatalf("got %d servers, want 12 with two custom tools on the last one", len(f.Servers))
 	}
 	for _, s := range f.Servers {
 		if s.Broken != nil {

@@ -173,6 +173,8 @@ func TestBaselineErrors(t *testing.T) {
 // TestAuthOf: a user configures what was agreed on beforehand, and nothing else.
 func TestAuthOf(t *testing.T) {
 	const given = `{"name":"x","client_id":"me","client_secret":"s","private_key_pem":"-----BEGIN\n","issuer":"https://a.example"}`
+	const enterprise = `{"client_id":"me","client_secret":"s","idp_client_id":"i","idp_id_token":"d.e.f",` +
+		`"idp_issuer":"https://i.example","idp_token_endpoint":"https://i.example/t"}`
 	tests := []struct{ scenario, given, want string }{
 		{"tools_call", "", ""},
 		{"auth/metadata-default", "", ""},
@@ -181,6 +183,17 @@ func TestAuthOf(t *testing.T) {
 		{"auth/pre-registration", `{"client_id":"me","client_secret":"s"}`, `{"client_id":"me","client_secret":"s","type":"oauth2"}`},
 		{"auth/pre-registration", given, `{"client_id":"me","client_secret":"s","issuer":"https://a.example","type":"oauth2"}`},
 		{"auth/client-credentials-basic", given, `{"client_id":"me","client_secret":"s","grant":"client_credentials","type":"oauth2"}`},
+		{"auth/wif-jwt-bearer", `{"client_id":"me","valid_jwt":"a.b.c"}`, `{"assertion":"a.b.c","grant":"jwt_bearer","type":"oauth2"}`},
+		{
+			"auth/enterprise-managed-authorization", enterprise,
+			`{"client_id":"me","client_secret":"s","grant":"enterprise",` +
+				`"identity_provider":{"client_id":"i","issuer":"https://i.example","subject_token":"d.e.f"},"type":"oauth2"}`,
+		},
+		{
+			"auth/cross-app-access-complete-flow", enterprise,
+			`{"client_id":"me","client_secret":"s","grant":"enterprise",` +
+				`"identity_provider":{"client_id":"i","subject_token":"d.e.f","token_url":"https://i.example/t"},"type":"oauth2"}`,
+		},
 		{"auth/client-credentials-jwt", given, `{"client_id":"me","grant":"client_credentials","private_key":"-----BEGIN\n","type":"oauth2"}`},
 	}
 	for _, test := range tests {

@@ -29,13 +29,20 @@ func authOf(scenario, given string) (string, error) {
 		ClientSecret string `json:"client_secret"`
 		PrivateKey   string `json:"private_key_pem"`
 		Issuer       string `json:"issuer"`
+
+		Workload string `json:"valid_jwt"`
+
+		ProviderIssuer string `json:"idp_issuer"`
+		ProviderToken  string `json:"idp_token_endpoint"`
+		ProviderClient string `json:"idp_client_id"`
+		Subject        string `json:"idp_id_token"`
 	}
 	if given != "" {
 		if err := json.Unmarshal([]byte(given), &g); err != nil {
 			return "", err
 		}
 	}
-	auth := map[string]string{"type": "oauth2"}
+	auth := map[string]any{"type": "oauth2"}
 	switch strings.TrimPrefix(scenario, authScenario) {
 	case "basic-cimd":
 		auth["client_metadata_url"] = metadataURL
@@ -48,6 +55,18 @@ func authOf(scenario, given string) (string, error) {
 		auth["grant"], auth["client_id"], auth["client_secret"] = "client_credentials", g.ClientID, g.ClientSecret
 	case "client-credentials-jwt":
 		auth["grant"], auth["client_id"], auth["private_key"] = "client_credentials", g.ClientID, g.PrivateKey
+	case "wif-jwt-bearer": // no client: who the workload is says its token
+		auth["grant"], auth["assertion"] = "jwt_bearer", g.Workload
+	case "enterprise-managed-authorization":
+		auth["grant"], auth["client_id"], auth["client_secret"] = "enterprise", g.ClientID, g.ClientSecret
+		auth["identity_provider"] = map[string]string{
+			"issuer": g.ProviderIssuer, "client_id": g.ProviderClient, "subject_token": g.Subject,
+		}
+	case "cross-app-access-complete-flow": // the same, before 0.2
+		auth["grant"], auth["client_id"], auth["client_secret"] = "enterprise", g.ClientID, g.ClientSecret
+		auth["identity_provider"] = map[string]string{
+			"token_url": g.ProviderToken, "client_id": g.ProviderClient, "subject_token": g.Subject,
+		}
 	default:
 		return "", nil
 	}

@@ -21,7 +21,7 @@ import (
 // token that what weir runs on has given it, or one of an identity provider.
 
 // jwtBearer is the grant type of assertions (RFC 7523, section 2.1).
-const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // no credential
 
 // complete says what is missing in settings, after their references were read.
 func (m *machine) complete(set *settings) error {
