@@ -23,7 +23,7 @@ import (
 // Words of token exchange (RFC 8693, section 2.1).
 const (
 	tokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // no credential
-	tokenTypes    = "urn:ietf:params:oauth:token-type:"
+	tokenTypes    = "urn:ietf:params:oauth:token-type:"               //nolint:gosec // no credential
 	idJAG         = tokenTypes + "id-jag"
 	noAccessToken = "N_A" // the type of a token that is none to send with requests (section 2.2.1)
 )

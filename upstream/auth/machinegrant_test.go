@@ -401,6 +401,11 @@ func TestEnterpriseShowsOnce(t *testing.T) {
 	if all := w.asked(2); all[0].Form.Get("assertion") == all[1].Form.Get("assertion") {
 		t.Error("an ID-JAG was shown twice")
 	}
+	w.provider.Set(func(o *authserver.ProviderOptions) { o.Client.Secret = "another" })
+	if failed := w.fails(w.start(), false); failed.Code != "invalid_client" || !strings.Contains(failed.Error(), "the identity provider answered") {
+		t.Errorf("got %v", failed)
+	}
+	w.exchanges(3) // that it is the other one's secret that is wrong is not tried out
 }
 
 // TestSignInAgain: a user who has been signed out is told so, and nothing more is
