@@ -27,6 +27,7 @@ type client struct {
 	method   string  // one of the above
 	signer   *signer // for privateKeyJWT
 	audience string  // for privateKeyJWT: the issuer
+	bond     *bond   // what its tokens are to be bound to; nil asks for bearer tokens
 }
 
 // configuredClient is the one that the user has registered, or that has a metadata

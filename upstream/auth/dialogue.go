@@ -33,6 +33,7 @@ type dialogue struct {
 	answers  []string // the wishes for more scopes that this answers
 	verifier string   // of the proof key (RFC 7636)
 	redirect string
+	bond     *bond // what the tokens are to be bound to; nil asks for bearer tokens
 }
 
 // bound reports whether the client is one that the user has registered, and that
@@ -133,7 +134,15 @@ func (d *dialogue) authorize(ctx context.Context, redirectURI, state string) (st
 	config := oauth2.Config{
 		ClientID: d.client.ID, RedirectURL: redirectURI, Scopes: d.scopes, Endpoint: oauth2.Endpoint{AuthURL: d.server.Authorization},
 	}
-	visit := config.AuthCodeURL(state, oauth2.S256ChallengeOption(d.verifier), oauth2.SetAuthURLParam("resource", d.resource.ID))
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(d.verifier), oauth2.SetAuthURLParam("resource", d.resource.ID)}
+	if takesProofs(d.server) {
+		if d.bond, err = newBond(""); err != nil {
+			return "", err
+		}
+		// The code is bound too (RFC 9449, section 10).
+		options = append(options, oauth2.SetAuthURLParam("dpop_jkt", d.bond.key.thumbprint()))
+	}
+	visit := config.AuthCodeURL(state, options...)
 	return d.withExtra(visit)
 }
 
@@ -206,6 +215,7 @@ func (d *dialogue) exchange(ctx context.Context, code string) (*granted, error) 
 	if err != nil {
 		return nil, err
 	}
+	c.bond = d.bond
 	request := tokenRequest{d.server.Token, c, url.Values{
 		"grant_type": {string(AuthorizationCode)}, "code": {code}, "redirect_uri": {d.redirect},
 		"code_verifier": {d.verifier}, "resource": {d.resource.ID},
@@ -241,7 +251,7 @@ func (d *dialogue) keep(ctx context.Context, got *granted) error {
 		},
 		Endpoint:   d.set.at.text,
 		Access:     string(got.access),
-		Type:       "Bearer",
+		Type:       got.kind(),
 		Refresh:    string(got.refresh),
 		Issued:     got.issued,
 		Expiry:     got.expiry,
@@ -250,6 +260,9 @@ func (d *dialogue) keep(ctx context.Context, got *granted) error {
 		Token:      d.server.Token,
 		Revocation: d.server.Revocation,
 		Client:     d.client,
+	}
+	if d.bond != nil {
+		l.ProofKey = string(d.bond.kept)
 	}
 	store := d.p.k.o.Store
 	if err := store.Save(ctx, l); err != nil {
@@ -260,7 +273,7 @@ func (d *dialogue) keep(ctx context.Context, got *granted) error {
 			d.p.log.Warn().Err(err).Msg("earlier login could not be removed")
 		}
 	}
-	d.p.finish(l, d.answers)
+	d.p.finish(l, d.bond, d.answers)
 	d.p.log.Info().Str("issuer", guard.Bare(l.Key.Issuer)).Strs("scopes", l.Scopes).Msg("logged in")
 	return nil
 }

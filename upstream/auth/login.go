@@ -251,12 +251,14 @@ func probe(ctx context.Context, g *guard.Client, set *settings) (status int, ch 
 	return resp.StatusCode, ch, nil
 }
 
-// finish takes a login that somebody has just made.
-func (p *person) finish(l *credentials.Login, answered []string) {
+// finish takes a login that somebody has just made, with what its tokens are bound
+// to; nil for nothing.
+func (p *person) finish(l *credentials.Login, bound *bond, answered []string) {
 	stamp := p.k.o.Store.Stamp(l.Endpoint, l.Key.Account)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.adopt(l, stamp)
+	p.bond = bound
 	p.own = secret(l.Access)
 	p.need, p.fail, p.bad = nil, nil, ""
 	p.backoff.reset()

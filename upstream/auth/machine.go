@@ -27,6 +27,7 @@ type machine struct {
 	mu      sync.Mutex // guards the following
 	set     *settings
 	current *granted
+	bond    *bond    // what tokens are bound to, where they can be; nil until one was
 	bad     secret   // the token that the server has refused
 	from    *whereto // nil until it is known
 	wider   []string // scopes that were asked for beyond the first ones
@@ -126,6 +127,33 @@ func (m *machine) usable(now time.Time) secret {
 		return ""
 	}
 	return t.access
+}
+
+func (m *machine) bondOf(token secret) *bond {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current == nil || m.current.access != token || !m.current.bound {
+		return nil
+	}
+	return m.bond
+}
+
+// bondFor is what tokens of an authorization server are to be bound to; nil asks
+// for bearer tokens. There is one key for all, and it is in memory only.
+func (m *machine) bondFor(server *discovery.Server) (*bond, error) {
+	if !takesProofs(server) {
+		return nil, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.bond == nil {
+		made, err := newBond("")
+		if err != nil {
+			return nil, err
+		}
+		m.bond = made
+	}
+	return m.bond, nil
 }
 
 func (m *machine) refused(ctx context.Context, r *refusal) (secret, error) {
@@ -280,6 +308,9 @@ func (m *machine) ask(ctx context.Context, set *settings, from *whereto, wider [
 		from = found
 	}
 	c, err := configuredClient(set, cmp.Or(set.clientID, set.metadataURL), from.server)
+	if err == nil {
+		c.bond, err = m.bondFor(from.server)
+	}
 	if err != nil {
 		return from, nil, &endpointError{what: "authenticating", err: err}
 	}

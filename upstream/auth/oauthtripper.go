@@ -19,6 +19,9 @@ const maxDrain = 16 << 10
 type source interface {
 	// token returns the one to send; "" to send none, to see what the server wants.
 	token(ctx context.Context) (secret, error)
+	// bondOf is what a token is bound to; nil for a bearer token, and for one that is
+	// not the newest any more: the server refuses that, and there is another then.
+	bondOf(token secret) *bond
 	// refused says what to do about a 401: the token to send the request with once
 	// more, or an error.
 	refused(ctx context.Context, r *refusal) (secret, error)
@@ -59,9 +62,10 @@ func (t *oauthTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	sending := req
 	for before := range maxSends {
-		resp, err := t.base.RoundTrip(withToken(sending, token))
-		if err != nil {
-			return nil, err
+		bound := t.source.bondOf(token)
+		resp, err := t.send(sending, token, bound)
+		if err != nil || bound != nil && refusesProof(resp) {
+			return resp, err
 		}
 		next, err := t.judge(req, resp, token, before)
 		if err == nil && next == "" {
@@ -79,6 +83,14 @@ func (t *oauthTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		token = next
 	}
 	panic("auth: a request is refused with all tokens, and goes on") // judge ends it
+}
+
+// send sends a request with a token, "" for none, and what it is bound to.
+func (t *oauthTripper) send(req *http.Request, token secret, bound *bond) (*http.Response, error) {
+	if bound == nil {
+		return t.base.RoundTrip(withToken(req, token))
+	}
+	return bound.present(t.base, req, token)
 }
 
 // judge returns the token to send the request with again; "" if the answer is to
@@ -110,12 +122,12 @@ func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret
 	return next, err
 }
 
-// withToken returns a copy of a request with a token, or without any.
+// withToken returns a copy of a request with a bearer token, or without any.
 func withToken(req *http.Request, token secret) *http.Request {
 	if token == "" {
 		return req
 	}
-	return withHeader(req, authorization, "Bearer "+token)
+	return withHeader(req, authorization, bearerToken+" "+token)
 }
 
 // rewound returns a copy of a request with its body from the start; nil if there

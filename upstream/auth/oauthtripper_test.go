@@ -13,9 +13,12 @@ import (
 type script struct {
 	tokens []secret // to be sent, in this order
 	asked  int
+	bond   *bond // of all of them
 }
 
 func (s *script) token(context.Context) (secret, error) { return s.tokens[0], nil }
+
+func (s *script) bondOf(secret) *bond { return s.bond }
 
 func (s *script) refused(_ context.Context, r *refusal) (secret, error) {
 	if s.asked++; s.asked == len(s.tokens) {

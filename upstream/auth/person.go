@@ -37,6 +37,7 @@ type person struct {
 	forced   secret // the one that was got here for one that was refused, until it is accepted
 	bad      secret // the access token that the server has refused
 	unsaved  bool   // current could not be stored
+	bond     *bond  // of the login that was looked at last; nil for none
 	renewing *flight
 	backoff  backoff
 
@@ -173,6 +174,38 @@ func (p *person) usable(now time.Time) secret {
 		return ""
 	}
 	return secret(p.current.Access)
+}
+
+func (p *person) bondOf(token secret) *bond {
+	p.mu.Lock()
+	l := p.current
+	p.mu.Unlock()
+	if l == nil || secret(l.Access) != token || l.Type != boundToken {
+		return nil
+	}
+	bound, err := p.bondFor(l)
+	if err != nil {
+		p.log.Warn().Err(err).Msg("token is sent without a proof")
+	}
+	return bound
+}
+
+// bondFor is what the tokens of a login may be bound to; nil for nothing.
+func (p *person) bondFor(l *credentials.Login) (*bond, error) {
+	if l.ProofKey == "" {
+		return nil, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bond != nil && p.bond.kept == secret(l.ProofKey) {
+		return p.bond, nil
+	}
+	bound, err := newBond(secret(l.ProofKey))
+	if err != nil {
+		return nil, err
+	}
+	p.bond = bound
+	return bound, nil
 }
 
 // isFresh reports whether an access token need not be renewed: it has 30 s left,

@@ -140,6 +140,9 @@ func (p *person) ask(old *credentials.Login) (*credentials.Login, error) {
 	if err != nil {
 		return nil, &endpointError{err: err}
 	}
+	if c.bond, err = p.bondFor(old); err != nil {
+		return nil, &endpointError{err: err}
+	}
 	g := p.a.guard(set)
 	defer g.Close()
 	request := tokenRequest{old.Token, c, url.Values{
@@ -154,7 +157,7 @@ func (p *person) ask(old *credentials.Login) (*credentials.Login, error) {
 		}
 		return nil, refused
 	}
-	fresh.Access, fresh.Issued, fresh.Expiry = string(got.access), got.issued, got.expiry
+	fresh.Access, fresh.Type, fresh.Issued, fresh.Expiry = string(got.access), got.kind(), got.issued, got.expiry
 	if got.refresh != "" {
 		fresh.Refresh = string(got.refresh)
 	}

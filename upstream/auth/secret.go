@@ -42,6 +42,12 @@ func (r *refusal) Format(f fmt.State, _ rune) { hide(f) }
 func (d *dialogue) Format(f fmt.State, _ rune) { hide(f) }
 
 // Format hides what there is to hide.
+func (k *proofKey) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (b *bond) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
 func (t *staticTripper) Format(f fmt.State, _ rune) { hide(f) }
 
 func hide(f fmt.State) { _, _ = io.WriteString(f, hidden) }

@@ -36,6 +36,7 @@ type tokenRequest struct {
 type granted struct {
 	access  secret
 	refresh secret // "" for none
+	bound   bool   // access is bound to the key of the client's bond
 	issued  time.Time
 	expiry  time.Time // zero if the server did not say
 	scopes  []string  // nil if the server did not say
@@ -44,10 +45,16 @@ type granted struct {
 // send asks once. The error is an *endpointError.
 func (r *tokenRequest) send(ctx context.Context, g *guard.Client) (*granted, error) {
 	token, err := r.post(ctx, g)
+	if refused, ok := errors.AsType[*endpointError](err); ok && refused.code == wantsNonce && r.client.bond != nil {
+		token, err = r.post(ctx, g) // it has come with the refusal (RFC 9449, section 8)
+	}
 	if err != nil {
 		return nil, err
 	}
 	got, err := readGranted(token, time.Now())
+	if err == nil && got.bound && r.client.bond == nil {
+		err = errors.New("a token that is bound to a key, and weir has shown none")
+	}
 	if err != nil {
 		return nil, &endpointError{status: http.StatusOK, temporary: true, err: err}
 	}
@@ -73,7 +80,7 @@ func (r *tokenRequest) post(ctx context.Context, g *guard.Client) (*oauth2.Token
 	config := &clientcredentials.Config{
 		ClientID: id, ClientSecret: string(password), TokenURL: r.url, AuthStyle: style, EndpointParams: params,
 	}
-	token, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, g.HTTP()))
+	token, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, r.client.bond.client(g)))
 	if err != nil {
 		return nil, r.failure(err)
 	}
@@ -83,7 +90,7 @@ func (r *tokenRequest) post(ctx context.Context, g *guard.Client) (*oauth2.Token
 // readGranted checks what was given. Its errors repeat nothing of it.
 func readGranted(t *oauth2.Token, now time.Time) (*granted, error) {
 	switch {
-	case t.TokenType != "" && !strings.EqualFold(t.TokenType, "Bearer"):
+	case t.TokenType != "" && !strings.EqualFold(t.TokenType, bearerToken) && !strings.EqualFold(t.TokenType, boundToken):
 		return nil, fmt.Errorf("a token of the type %q, which weir cannot use", clip(t.TokenType, 40))
 	case !isToken(t.AccessToken) || strings.Contains(t.AccessToken, " "):
 		return nil, errors.New("an access token that cannot be one")
@@ -91,6 +98,7 @@ func readGranted(t *oauth2.Token, now time.Time) (*granted, error) {
 		return nil, errors.New("a refresh token that cannot be one")
 	}
 	got := &granted{access: secret(t.AccessToken), refresh: secret(t.RefreshToken), issued: now, expiry: t.Expiry.Round(0)}
+	got.bound = strings.EqualFold(t.TokenType, boundToken)
 	if !t.Expiry.IsZero() {
 		if t.Expiry.Before(now) { // a life that has ended before it began says nothing
 			got.expiry = time.Time{}
@@ -102,6 +110,14 @@ func readGranted(t *oauth2.Token, now time.Time) (*granted, error) {
 		got.scopes = scopesIn(list)
 	}
 	return got, nil
+}
+
+// kind is the type of the access token, as it is sent.
+func (g *granted) kind() string {
+	if g.bound {
+		return boundToken
+	}
+	return bearerToken
 }
 
 func isToken(text string) bool {
@@ -166,6 +182,9 @@ func (r *tokenRequest) failure(err error) *endpointError {
 		retryAfter: retryAfter(answered.Response.Header, time.Now()),
 	}
 	e.temporary = isTemporary(e.status, e.code)
+	if e.code == invalidProof {
+		e.err = errors.New("perhaps the clock of this machine is wrong")
+	}
 	if e.code != "" && answered.ErrorDescription != "" {
 		e.description = clip(without(answered.ErrorDescription, r.secrets()...), shownMost)
 	}
@@ -198,7 +217,7 @@ func unanswered(err error) *endpointError {
 
 func isTemporary(status int, code string) bool {
 	switch code {
-	case "temporarily_unavailable", "server_error", "slow_down":
+	case "temporarily_unavailable", "server_error", "slow_down", wantsNonce, invalidProof:
 		return true
 	}
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout

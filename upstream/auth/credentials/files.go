@@ -100,6 +100,7 @@ type loginRecord struct {
 	Token      string       `json:"token_endpoint,omitempty"`
 	Revocation string       `json:"revocation_endpoint,omitempty"`
 	Client     clientRecord `json:"client"`
+	ProofKey   string       `json:"proof_key,omitempty"`
 }
 
 // clientRecord is a Client as it is kept; Endpoint is for registrations only.
@@ -118,6 +119,7 @@ func recordOf(l *Login) *loginRecord {
 		Issuer: l.Key.Issuer, Resource: l.Key.Resource, ClientID: l.Key.Client, Account: l.Key.Account,
 		Endpoint: l.Endpoint, Access: l.Access, Type: l.Type, Refresh: l.Refresh, Issued: l.Issued, Expiry: l.Expiry, Scopes: l.Scopes,
 		Since: l.Since, Token: l.Token, Revocation: l.Revocation, Client: *clientRecordOf("", &l.Client),
+		ProofKey: l.ProofKey,
 	}
 }
 
@@ -126,6 +128,7 @@ func (r *loginRecord) login() *Login {
 		Key:      Key{Issuer: r.Issuer, Resource: r.Resource, Client: r.ClientID, Account: r.Account},
 		Endpoint: r.Endpoint, Access: r.Access, Type: r.Type, Refresh: r.Refresh, Issued: r.Issued, Expiry: r.Expiry, Scopes: r.Scopes,
 		Since: r.Since, Token: r.Token, Revocation: r.Revocation, Client: *r.Client.client(),
+		ProofKey: r.ProofKey,
 	}
 }
 

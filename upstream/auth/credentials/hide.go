@@ -11,9 +11,9 @@ import (
 // value can hide in an unexported field of one that is printed: fmt may not ask it
 // there.
 func (l Login) String() string {
-	held := make([]string, 0, 3)
+	held := make([]string, 0, 4)
 	for _, s := range []struct{ what, secret string }{
-		{"access token", l.Access}, {"refresh token", l.Refresh}, {"client secret", l.Client.Secret},
+		{"access token", l.Access}, {"refresh token", l.Refresh}, {"client secret", l.Client.Secret}, {"proof key", l.ProofKey},
 	} {
 		if s.secret != "" {
 			held = append(held, s.what)

@@ -20,7 +20,7 @@ type Login struct {
 	Endpoint string
 
 	Access  string    // the access token; "" if it has been given up
-	Type    string    // its token_type, as it is sent: "Bearer"
+	Type    string    // its token_type, as it is sent: "Bearer" or "DPoP"
 	Refresh string    // the refresh token; "" for none
 	Issued  time.Time // when Access was had; how early it is renewed depends on how long it lives
 	Expiry  time.Time // of Access; zero if the server did not say
@@ -30,6 +30,10 @@ type Login struct {
 	Token      string // the token endpoint that renews it
 	Revocation string // the revocation endpoint; "" for none
 	Client     Client // as which it was given
+
+	// ProofKey is the private key that Access and Refresh may be bound to (RFC
+	// 9449), as weir's OAuth writes it; "" for none.
+	ProofKey string
 
 	// Sealed says that the file in which it was found is sealed. Store sets it.
 	Sealed bool

@@ -42,8 +42,14 @@ func (c *Challenge) fill(from challenge) {
 	if c.Scopes == nil {
 		c.Scopes = scopesOf(from.params["scope"])
 	}
-	if code := from.params["error"]; c.Error == "" && isErrorCode(code) {
-		c.Error = code
+	code := from.params["error"]
+	if !isErrorCode(code) {
+		code = ""
+	}
+	c.Error = cmp.Or(c.Error, code)
+	if from.scheme == "dpop" {
+		c.DPoP = true
+		c.ProofError = cmp.Or(c.ProofError, code)
 	}
 }
 

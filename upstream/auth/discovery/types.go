@@ -7,6 +7,9 @@ type Challenge struct {
 	ResourceMetadata string   // a URL; "" if it names none
 	Scopes           []string // that the request needs; nil if it names none
 	Error            string   // "invalid_token", "insufficient_scope", …; "" if it names none
+
+	DPoP       bool   // it takes tokens that are bound to a key (RFC 9449, section 7.1)
+	ProofError string // what it says of such a token and its proof: "use_dpop_nonce", …
 }
 
 // A Resource is what a server says of itself as a protected resource (RFC 9728).

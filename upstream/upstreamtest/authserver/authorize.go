@@ -14,6 +14,7 @@ type grant struct {
 	client    string
 	redirect  string
 	challenge string
+	jkt       string // the key that the code is bound to; "" for none
 	resource  string // "" for any
 	scopes    []string
 	asked     []string
@@ -80,6 +81,7 @@ func (i *issuer) consent(o Options, q url.Values) string {
 	asked := strings.Fields(q.Get("scope"))
 	g := &grant{
 		issuer: i.url, client: q.Get("client_id"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"),
+		jkt:   q.Get("dpop_jkt"),
 		asked: asked, scopes: o.granted(asked),
 	}
 	if !o.ResourceIgnored {

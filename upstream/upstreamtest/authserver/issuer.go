@@ -86,6 +86,9 @@ func (i *issuer) metadata(w http.ResponseWriter, r *http.Request, o Options) {
 	if !o.NoRevocation {
 		document["revocation_endpoint"] = i.url + "/revoke"
 	}
+	if o.DPoP {
+		document["dpop_signing_alg_values_supported"] = []string{"ES256"}
+	}
 	if o.Scopes != nil {
 		document["scopes_supported"] = o.Scopes
 	}

@@ -63,6 +63,11 @@ type Options struct {
 	NoRevocation    bool   // no endpoint
 	Revocation      *Reply // in place of its answer
 
+	// Proof of possession (DPoP, RFC 9449).
+	DPoP        bool   // is listed; tokens are bound to the key of the proof that they are asked for with
+	DPoPNonce   string // what proofs must have, here and at the protected endpoint; "" for none
+	DPoPUnaware bool   // the protected endpoint knows of bearer tokens only
+
 	// The protected endpoint.
 	ChallengeScopes []string                                                    // in its 401
 	ToolScopes      map[string][]string                                         // what calls of these tools need besides, else 403

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -114,11 +115,14 @@ func (r *resource) metadata(w http.ResponseWriter, req *http.Request, o Options)
 // serve checks the token, then the scopes that the request needs.
 func (r *resource) serve(w http.ResponseWriter, req *http.Request, o Options) {
 	header := req.Header.Get("Authorization")
-	t := r.token(header, o)
+	if r.proves(o) && o.DPoPNonce != "" {
+		w.Header().Set("DPoP-Nonce", o.DPoPNonce)
+	}
+	t, code := r.token(req, o)
 	if t == nil || o.RejectTokens {
 		parameters := []string{}
 		if header != "" {
-			parameters = append(parameters, `error="invalid_token"`)
+			parameters = append(parameters, `error="`+cmp.Or(code, "invalid_token")+`"`)
 		}
 		r.refuse(w, req, o, http.StatusUnauthorized, parameters, o.ChallengeScopes)
 		return
@@ -135,9 +139,32 @@ func (r *resource) serve(w http.ResponseWriter, req *http.Request, o Options) {
 	r.refuse(w, req, o, http.StatusForbidden, []string{`error="insufficient_scope"`}, needed)
 }
 
-// token is the good token that a request has brought, nil for none.
-func (r *resource) token(header string, o Options) *token {
-	name, isBearer := strings.CutPrefix(header, "Bearer ")
+// token is the good token that a request has brought; nil for none, with what is
+// wrong with its proof, "" for nothing.
+func (r *resource) token(req *http.Request, o Options) (t *token, code string) {
+	scheme, name, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	jkt := ""
+	switch {
+	case scheme == "Bearer":
+	case scheme == "DPoP" && r.proves(o):
+		if jkt, code, _ = r.s.prove(req, o, name); code != "" {
+			return nil, code
+		}
+	default:
+		return nil, ""
+	}
+	t = r.known(name, o)
+	if t != nil && t.jkt != jkt && r.proves(o) {
+		t = nil
+	}
+	return t, ""
+}
+
+// proves reports whether the endpoint knows of tokens that are bound to a key.
+func (r *resource) proves(o Options) bool { return o.DPoP && !o.DPoPUnaware }
+
+// known is the good token of that name, nil for none.
+func (r *resource) known(name string, o Options) *token {
 	issuer := ""
 	if r.legacy != nil {
 		issuer = r.legacy.url
@@ -147,7 +174,7 @@ func (r *resource) token(header string, o Options) *token {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	t := r.s.access[name]
-	if !isBearer || t == nil || t.grant.issuer != issuer || time.Now().After(t.expires) {
+	if t == nil || t.grant.issuer != issuer || time.Now().After(t.expires) {
 		return nil
 	}
 	if t.grant.resource != "" && t.grant.resource != r.id(o) {
@@ -164,7 +191,12 @@ func (r *resource) refuse(w http.ResponseWriter, req *http.Request, o Options, s
 	if r.where == InChallenge {
 		parameters = append(parameters, `resource_metadata="`+r.origin+oddPath+`"`)
 	}
-	challenge := strings.TrimSpace("Bearer " + strings.Join(parameters, ", "))
+	scheme := "Bearer "
+	if r.proves(o) {
+		scheme = "DPoP "
+		parameters = append(parameters, `algs="ES256"`)
+	}
+	challenge := strings.TrimSpace(scheme + strings.Join(parameters, ", "))
 	if o.Challenge != nil {
 		o.Challenge(w, req, challenge)
 		return

@@ -57,8 +57,11 @@ func (e Event) HasToken() bool { return e.Token() != "" }
 
 // Token is the access token that the request brought, "" for none.
 func (e Event) Token() string {
-	token, _ := strings.CutPrefix(e.Header.Get("Authorization"), "Bearer ")
-	return token
+	scheme, token, _ := strings.Cut(e.Header.Get("Authorization"), " ")
+	if scheme == "DPoP" || scheme == "Bearer" {
+		return token
+	}
+	return ""
 }
 
 // New starts a server, which ends with the test.

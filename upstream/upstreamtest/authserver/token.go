@@ -15,6 +15,7 @@ import (
 type token struct {
 	grant   *grant
 	scopes  []string
+	jkt     string    // the thumbprint of the key that it is bound to; "" for none
 	expires time.Time // of access tokens
 	spent   bool      // of refresh tokens: another has taken its place
 }
@@ -44,7 +45,14 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request, o Options) {
 		fail(w, http.StatusBadRequest, "unauthorized_client", "this client may not use this grant")
 		return
 	}
+	jkt, ok := i.proven(w, r, o, form)
+	if !ok {
+		return
+	}
 	given := i.give(o, client, form)
+	if jkt != "" && given.status == http.StatusOK {
+		i.s.bind(given.document, jkt, client)
+	}
 	if o.AlterToken != nil && given.status == http.StatusOK {
 		o.AlterToken(kind, given.document)
 	}
