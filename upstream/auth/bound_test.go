@@ -51,8 +51,8 @@ func TestBoundTokens(t *testing.T) {
 	q.works()
 	w.server.Expire()
 	q.works()
-	p.works() // has the token of the other
-	w.only("DPoP", 8)
+	p.works() // refused once, and then with the token of the other
+	w.only("DPoP", 9)
 	w.refreshes(2)
 
 	jkt := w.server.At("/authorize")[0].Form.Get("dpop_jkt")
@@ -65,8 +65,8 @@ func TestBoundTokens(t *testing.T) {
 			proofs[proof] = true
 		}
 	}
-	if len(proofs) != 8+3 {
-		t.Errorf("got %d different proofs, want 11", len(proofs))
+	if len(proofs) != 9+3 {
+		t.Errorf("got %d different proofs, want 12", len(proofs))
 	}
 }
 
@@ -128,7 +128,9 @@ func TestRefusedProofsEndNoLogin(t *testing.T) {
 		w := newWorld(t, authserver.Options{DPoP: true})
 		p := w.loggedIn()
 		w.server.Expire()
-		w.server.Set(func(o *authserver.Options) { o.Refresh = &authserver.Reply{Status: 400, Body: `{"error":"` + code + `"}`} })
+		w.server.Set(func(o *authserver.Options) {
+			o.Refresh = &authserver.Reply{Status: 400, Body: `{"error":"` + code + `"}`}
+		})
 		_, err := p.post(initialize)
 		if failed, ok := errors.AsType[*auth.TokenError](err); !ok || !failed.Temporary || failed.Code != code {
 			t.Errorf("%s: got %v, want a TokenError that is temporary", code, err)
