@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,7 +197,10 @@ func (d *dialogue) redeem(ctx context.Context, answer url.Values) error {
 		return err
 	}
 	if code := answer.Get("error"); code != "" {
-		return &login.DeniedError{Code: code, Description: answer.Get("error_description")}
+		return &login.DeniedError{
+			Code:        cmp.Or(errorCode(code, d.set.secret), "with no code of OAuth"),
+			Description: said(answer.Get("error_description"), shownMost, d.set.secret),
+		}
 	}
 	code := answer.Get("code")
 	if code == "" || !isToken(code) {

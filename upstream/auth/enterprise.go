@@ -196,9 +196,9 @@ func checkExchanged(t *oauth2.Token) error {
 	issued, _ := t.Extra("issued_token_type").(string)
 	switch {
 	case issued != idJAG:
-		return fmt.Errorf("a token of the type %q, and not an ID-JAG", clip(issued, 80))
+		return fmt.Errorf("a token of the type %q, and not an ID-JAG", said(issued, 80))
 	case !strings.EqualFold(t.TokenType, noAccessToken):
-		return fmt.Errorf("an ID-JAG that it calls a token of the type %q", clip(t.TokenType, 40))
+		return fmt.Errorf("an ID-JAG that it calls a token of the type %q", said(t.TokenType, 40))
 	case len(t.AccessToken) > maxToken || !isJWT(secret(t.AccessToken)):
 		return errors.New("an ID-JAG that is no JWT")
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/weir-mcp/weir/upstream/auth/discovery"
 )
@@ -102,7 +104,7 @@ func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
 		return "", nil
 	}
-	challenge, _ := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
+	challenge := challengeOf(resp, sent)
 	r := &refusal{sent, before, req.Method + " " + req.URL.Path, challenge}
 	var next secret
 	var err error
@@ -120,6 +122,16 @@ func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret
 		next = ""
 	}
 	return next, err
+}
+
+// challengeOf reads the challenge of a response. The scopes that it names are shown,
+// and become a part of an address: none of them repeats the token.
+func challengeOf(resp *http.Response, sent secret) discovery.Challenge {
+	challenge, _ := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
+	challenge.Scopes = slices.DeleteFunc(challenge.Scopes, func(scope string) bool {
+		return sent != "" && strings.Contains(scope, string(sent))
+	})
+	return challenge
 }
 
 // withToken returns a copy of a request with a bearer token, or without any.

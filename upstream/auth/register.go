@@ -119,7 +119,7 @@ func refusedRegistration(status int, members []jsonrpc.Member) *endpointError {
 	return &endpointError{
 		status:      status,
 		code:        errorCode(textOf(members, "error")),
-		description: clip(textOf(members, "error_description"), shownMost),
+		description: said(textOf(members, "error_description"), shownMost),
 	}
 }
 
@@ -147,7 +147,7 @@ func (d *dialogue) readClient(members []jsonrpc.Member, asked string) (*credenti
 			c.Expires = time.Unix(at, 0)
 		}
 	default:
-		return nil, fmt.Errorf("it wants weir to authenticate by %q, which it cannot", clip(c.Auth, 40))
+		return nil, fmt.Errorf("it wants weir to authenticate by %q, which it cannot", said(c.Auth, 40))
 	}
 	return c, nil
 }

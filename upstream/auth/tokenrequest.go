@@ -91,7 +91,7 @@ func (r *tokenRequest) post(ctx context.Context, g *guard.Client) (*oauth2.Token
 func readGranted(t *oauth2.Token, now time.Time) (*granted, error) {
 	switch {
 	case t.TokenType != "" && !strings.EqualFold(t.TokenType, bearerToken) && !strings.EqualFold(t.TokenType, boundToken):
-		return nil, fmt.Errorf("a token of the type %q, which weir cannot use", clip(t.TokenType, 40))
+		return nil, fmt.Errorf("a token of the type %q, which weir cannot use", said(t.TokenType, 40))
 	case !isToken(t.AccessToken) || strings.Contains(t.AccessToken, " "):
 		return nil, errors.New("an access token that cannot be one")
 	case t.RefreshToken != "" && !isToken(t.RefreshToken):
@@ -177,7 +177,7 @@ func (r *tokenRequest) failure(err error) *endpointError {
 		return unanswered(err)
 	}
 	e := &endpointError{
-		code:       errorCode(answered.ErrorCode),
+		code:       errorCode(answered.ErrorCode, r.secrets()...),
 		status:     answered.Response.StatusCode,
 		retryAfter: retryAfter(answered.Response.Header, time.Now()),
 	}
@@ -186,7 +186,7 @@ func (r *tokenRequest) failure(err error) *endpointError {
 		e.err = errors.New("perhaps the clock of this machine is wrong")
 	}
 	if e.code != "" && answered.ErrorDescription != "" {
-		e.description = clip(without(answered.ErrorDescription, r.secrets()...), shownMost)
+		e.description = said(answered.ErrorDescription, shownMost, r.secrets()...)
 	}
 	return e
 }
@@ -223,12 +223,13 @@ func isTemporary(status int, code string) bool {
 	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
-// errorCode is an OAuth error code as it came, if it can be one.
-func errorCode(text string) string {
-	if len(text) > 64 || !isPrintable(text) || strings.ContainsAny(text, `"\ `) {
+// errorCode is an OAuth error code as it came, if it can be one; "" if it repeats
+// one of these secrets, or may be one.
+func errorCode(text string, secrets ...secret) string {
+	if len(text) > 64 || !isPrintable(text) || strings.ContainsAny(text, `"\ `) || looksSecret(text) {
 		return ""
 	}
-	return text
+	return without(text, secrets...)
 }
 
 const maxRetryAfter = time.Hour

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,6 +27,28 @@ func clip(text string, limit int) string {
 		n++
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// said is a text that a stranger wrote, fit to be shown to somebody who must not see
+// secrets: not at all if it repeats one of these, else without the words that look
+// like one, since it may repeat what another request has told.
+func said(text string, limit int, secrets ...secret) string {
+	return clip(credential.ReplaceAllStringFunc(without(text, secrets...), func(word string) string {
+		if looksSecret(word) {
+			return hidden
+		}
+		return word
+	}), limit)
+}
+
+// credential is a word such as tokens, keys and codes are: no host name, path or
+// number is one by itself.
+var credential = regexp.MustCompile(`[A-Za-z0-9_~+=-]{16,}`)
+
+// looksSecret reports whether a word is none of any language: it has letters and
+// digits.
+func looksSecret(word string) bool {
+	return credential.MatchString(word) && strings.ContainsAny(word, "0123456789") && strings.ContainsFunc(word, unicode.IsLetter)
 }
 
 // scopesIn splits a list of scopes (RFC 6749, section 3.3), without what cannot be
