@@ -11,6 +11,7 @@
 //     what they write, in which environment they start weir, how they end it.
 //   - oidc_test.go logs in at an authorization server that others have made.
 //   - onelogin_test.go is many weirs with one login.
+//   - planted_test.go looks for secrets in all that weir says and leaves.
 //   - weirs_test.go is weirs behind weirs, beyond what the table plays with them.
 //   - leaks_test.go counts what weir holds open.
 //   - imports_test.go holds the packages to their order.
