@@ -42,8 +42,9 @@ type person struct {
 	backoff  backoff
 
 	// What was given up, until there is another login.
-	need *LoginError // for all requests, or, with StepUp, for some
-	fail *TokenError // for good
+	need      *LoginError // for all requests, or, with StepUp, for some
+	unrenewed bool        // need is for a renewal that failed here, and that another process may have got
+	fail      *TokenError // for good
 
 	challenge  discovery.Challenge // the last
 	challenged bool
@@ -281,6 +282,8 @@ func (p *person) adopt(found *credentials.Login, stamp string) {
 	if !sameLogin(p.current, found) {
 		p.need, p.fail, p.bad = nil, nil, ""
 		p.backoff.reset()
+	} else if p.unrenewed && found != nil && found.Access != p.current.Access {
+		p.need, p.unrenewed = nil, false
 	}
 	p.current, p.unsaved = found, false
 }
@@ -368,7 +371,7 @@ func (p *person) want(reason string, err error) *LoginError {
 	if p.current != nil {
 		e.Issuer = p.current.Key.Issuer
 	}
-	p.need = e
+	p.need, p.unrenewed = e, false
 	return e
 }
 
@@ -412,7 +415,7 @@ func (p *person) insufficient(ctx context.Context, r *refusal) (secret, error) {
 		if p.need != nil {
 			wider.Scopes = union(p.need.Scopes, e.Scopes)
 		}
-		p.need = &wider
+		p.need, p.unrenewed = &wider, false
 	}
 	return "", e
 }

@@ -217,5 +217,7 @@ func (p *person) settle(done *renewal, err error, stamp string) error {
 		p.fail = &TokenError{Server: p.a.server, Code: failed.code, Status: failed.status, Err: failed}
 		return p.fail
 	}
-	return p.want("the login could not be renewed", failed)
+	e := p.want("the login could not be renewed", failed)
+	p.unrenewed = true
+	return e
 }

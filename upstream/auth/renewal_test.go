@@ -152,6 +152,26 @@ func TestRenewalElsewhereIsNoLogin(t *testing.T) {
 	w.refreshes(1)
 }
 
+// TestRenewalElsewhereIsNoticed: what this process could not renew another one has,
+// as "weir login" does that finds the login to be good.
+func TestRenewalElsewhereIsNoticed(t *testing.T) {
+	w := newWorld(t, authserver.Options{})
+	p := w.loggedIn()
+	w.server.Expire()
+	w.server.Set(func(o *authserver.Options) {
+		o.Refresh = &authserver.Reply{Status: 400, Body: `{"error":"unheard_of"}`}
+	})
+	p.wantsLogin()
+	w.server.Set(func(o *authserver.Options) { o.Refresh = nil })
+	p.wantsLogin() // it does not try again by itself
+	w.process().works()
+	if wanted := p.a.Wanted(); wanted != nil {
+		t.Errorf("got %v wanted, want nothing", wanted)
+	}
+	p.works()
+	w.refreshes(2)
+}
+
 func TestWithdrawnLoginIsDropped(t *testing.T) {
 	w := newWorld(t, authserver.Options{})
 	p := w.loggedIn()
