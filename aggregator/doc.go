@@ -37,6 +37,15 @@
 // What hosts keep for weir is sealed (seal.go): the requestState of a parked
 // call, good once and in this process; the ids of tasks, good for ever.
 //
+// # Logins
+//
+// A request that a server has refused for want of a login has not been executed.
+// It stays in the table and waits (loginfirst.go): the host's user is asked to open
+// the page (loginlink.go), or weir opens it, once for all requests that need the
+// same login (logins.go), and then the work is made again. weir__login
+// (loginown.go) is listed as long as a server wants a login that is there for the
+// principal.
+//
 // # A host that does not read
 //
 // The reader does not wait for the host either, which may be one that reads only

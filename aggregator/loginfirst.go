@@ -82,7 +82,7 @@ func (c *call) compareFirst(ctx context.Context, s *server, k *kept) error {
 // nil means that the request can go on. The error is a Failure, for the host, or
 // ctx's; cause is what the server was refused with.
 func (c *call) logIn(ctx context.Context, s *server, cause error) error {
-	s.noteLogin()
+	s.showLogin()
 	satisfied := s.desk.satisfied()
 	byLink := c.takesLinks()
 	switch {

@@ -90,6 +90,7 @@ func (c *call) logInTo(ctx context.Context, s *server) (string, error) {
 		case <-pace.C:
 			continue
 		case <-satisfied:
+			s.awaitTools(ctx)
 			return done, nil
 		case <-late.C:
 			return fmt.Sprintf("The user has the page to log in to server %q and is not done yet. "+
@@ -101,7 +102,18 @@ func (c *call) logInTo(ctx context.Context, s *server) (string, error) {
 		if v.outcome != nil {
 			return "", loginFailed("The login has come to nothing: " + reasonOf(v.outcome) + ". " + terminal)
 		}
+		s.awaitTools(ctx)
 		return done, nil
+	}
+}
+
+// awaitTools waits a while until the server that somebody has just logged in to has
+// listed its tools: whoever hears of the login calls one of them next.
+func (s *server) awaitTools(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.a.world.Load().patience)
+	defer cancel()
+	if err := s.compareFirst(ctx, toolCall); err != nil {
+		s.a.log.Debug().Err(err).Str("upstream", s.Name).Msg("listing after the login")
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/auth/login"
@@ -501,6 +503,29 @@ func TestLoginIsTold(t *testing.T) {
 		if strings.Contains(log.String()+got+begin, "planted") {
 			t.Errorf("got the page in %s%s%s", log.String(), got, begin)
 		}
+	})
+}
+
+// TestLoginIsRecorded: what waits for a login is in the audit log as what it came
+// to, and weir__login as a call like others; nothing tells of the page.
+func TestLoginIsRecorded(t *testing.T) {
+	eras(t, "in the audit log", func(t *testing.T, e era) {
+		path := filepath.Join(t.TempDir(), "audit.jsonl")
+		log := audit.Open(audit.Config{Path: path, Report: func(err error) { t.Error(err) }})
+		t.Cleanup(func() { _ = log.Close() })
+		_, user, g, _, h := loginWeir(t, func(cfg *Config) { cfg.Audit = log })
+		g.noUnasked = auth.ErrAskFirst
+		h.opens(e, withoutLinks)
+		h.send(e.call("1", "up__remove", "{}"))
+		h.send(e.call("2", "weir__login", "{}"))
+		user.logIn()
+		pass(time.Second)
+		h.send(e.call("3", "up__remove", "{}"))
+		(&auditedHost{host: h, log: log, path: path}).wants(
+			"tool up remove execute failed authentication",
+			"tool weir login execute ok",
+			"tool up remove execute ok",
+		)
 	})
 }
 

@@ -115,14 +115,20 @@ func (s *server) wantsLogin() bool {
 // noteLogin notices whether a login is wanted. Hosts are told if that changes what
 // they see.
 func (s *server) noteLogin() {
-	if s.desk == nil || !s.desk.note() {
+	if s.desk != nil && s.desk.note() {
+		s.a.spawn(s.showLogin)
+	}
+}
+
+// showLogin is noteLogin that returns when all hosts see what they are to see.
+func (s *server) showLogin() {
+	if s.desk == nil {
 		return
 	}
-	s.a.spawn(func() {
-		if s.a.setSnapshot() {
-			s.a.pushes.soon()
-		}
-	})
+	s.desk.note()
+	if s.wantsLogin() != slices.Contains(s.a.view.Load().wanting, s) && s.a.setSnapshot() {
+		s.a.pushes.soon()
+	}
 }
 
 func (d *desk) note() (changed bool) {

@@ -177,6 +177,7 @@ func (s *server) keepAsking(kinds kindSet) {
 	for kinds != 0 {
 		failed, err := s.try(kinds)
 		s.compareTold()
+		s.showLogin() // before the first list, which some hosts never ask for again
 		if s.ctx.Err() != nil {
 			return
 		}
