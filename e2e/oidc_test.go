@@ -184,3 +184,38 @@ policy: {default: execute}
 	}
 	u.wants(t, []string{"by itself"}, "auth")
 }
+
+// TestOIDCUnasked: a call opens the browser by itself, once in an hour; a list
+// never does.
+func TestOIDCUnasked(t *testing.T) {
+	t.Parallel()
+	o := startOIDC(t, 60)
+	u := newUser(t, o.config()).withBrowser()
+	// The host knows the tool from another day.
+	u.wants(t, []string{"Logged in"}, "login", "notes")
+	u.wants(t, []string{"Logged out"}, "logout", "notes")
+	s := u.serve(t, upstreamtest.Legacy)
+	for range 3 {
+		if tools := s.tools(t); !slices.ContainsFunc(tools, func(tool string) bool { return nameOf(t, tool) == "notes__whoami" }) {
+			t.Fatalf("got %s, want what is stored", tools)
+		}
+	}
+	u.run(t, "servers")
+	if visits := u.visits(t); len(visits) != 1 {
+		t.Fatalf("a list has opened a browser: %+v", visits)
+	}
+	until(t, "call", func() bool { return isAda(s.call(t, "notes__whoami", `{}`)) })
+	if visits := u.visits(t); len(visits) != 2 {
+		t.Errorf("got %+v, want one visit for the call", visits)
+	}
+	u.wants(t, []string{"Logged out"}, "logout", "notes")
+	until(t, "the log-out is noticed", func() bool { return !isAda(s.call(t, "notes__whoami", `{}`)) })
+	for range 3 {
+		if got := string(s.call(t, "notes__whoami", `{}`).Raw); !strings.Contains(got, "weir login notes") {
+			t.Errorf("got %s, want it to say what to do", got)
+		}
+	}
+	if visits := u.visits(t); len(visits) != 2 {
+		t.Errorf("got %+v, want no other visit within the hour", visits)
+	}
+}
