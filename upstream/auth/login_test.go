@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/auth"
+	"github.com/weir-mcp/weir/upstream/auth/credentials"
 	"github.com/weir-mcp/weir/upstream/auth/discovery"
 	"github.com/weir-mcp/weir/upstream/auth/login"
 	"github.com/weir-mcp/weir/upstream/upstreamtest/authserver"
@@ -259,6 +261,67 @@ func TestClientIsBoundToItsIssuer(t *testing.T) {
 	p.works()
 	if all, err := p.keeper.Logins(t.Context()); err != nil || len(all) != 1 || all[0].Key.Issuer != second {
 		t.Errorf("got %v, %v, want the second login alone", all, err)
+	}
+}
+
+// TestSecretIsForTheConfiguredIssuer: a login that there is from before does not
+// take what was configured for another client, or for another issuer.
+func TestSecretIsForTheConfiguredIssuer(t *testing.T) {
+	const newSecret = "s3cret-of-the-second"
+	for name, tt := range map[string]struct {
+		before auth.OAuth
+		change func(l *credentials.Login)
+		after  func(w *world) auth.OAuth
+	}{
+		"another issuer": {
+			before: auth.OAuth{ClientID: "me", ClientSecret: "s3cret"},
+			after: func(w *world) auth.OAuth {
+				return auth.OAuth{ClientID: "me", ClientSecret: newSecret, Issuer: w.server.Migrate()}
+			},
+		},
+		"another client": {
+			before: auth.OAuth{ClientID: "me", ClientSecret: "s3cret"},
+			after:  func(*world) auth.OAuth { return auth.OAuth{ClientID: "you", ClientSecret: newSecret} },
+		},
+		"an id that an issuer gave": {
+			change: func(l *credentials.Login) { l.Client.Auth, l.Client.Secret = "client_secret_post", "theirs" },
+			after: func(w *world) auth.OAuth {
+				all, err := w.store().All(w.t.Context())
+				if err != nil || len(all) != 1 {
+					w.t.Fatalf("got %v, %v", all, err)
+				}
+				return auth.OAuth{ClientID: all[0].Key.Client, ClientSecret: newSecret}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, authserver.Options{Clients: []authserver.Client{{ID: "me", Secret: "s3cret"}}})
+			w.config = tt.before
+			w.loggedIn().works()
+			w.expire(-time.Minute)
+			if tt.change != nil {
+				w.change(tt.change)
+			}
+			asked := len(w.server.At("/token"))
+			w.config = tt.after(w)
+			p := w.process()
+			p.wantsLogin()
+			if stand, err := p.a.Standing(t.Context()); err != nil || stand.LoggedIn {
+				t.Errorf("got %+v, %v, want nobody logged in", stand, err)
+			}
+			if out, err := p.a.Logout(t.Context()); err != nil || !out.Had {
+				t.Errorf("got %+v, %v, want the login before removed", out, err)
+			}
+			if got := len(w.server.At("/token")); got != asked {
+				t.Errorf("got %d requests for tokens, want none", got-asked)
+			}
+			for _, e := range w.server.Seen() {
+				_, password, _ := (&http.Request{Header: e.Header}).BasicAuth()
+				if password == newSecret || e.Form.Get("client_secret") == newSecret {
+					t.Errorf("%s was shown the secret", e.Path)
+				}
+			}
+		})
 	}
 }
 

@@ -87,9 +87,10 @@ func (p *person) roundTripper(ctx context.Context, base http.RoundTripper) (http
 	return &oauthTripper{tripper{base}, set.at.origin, p}, nil
 }
 
-// use takes settings that were read anew. Of another place, other tokens are sent.
+// use takes settings that were read anew. Where they want another login, other
+// tokens are sent.
 func (p *person) use(set *settings) {
-	if p.set != nil && (p.set.at.text != set.at.text || p.set.account != set.account) {
+	if p.set != nil && !p.set.wantsSameLogin(set) {
 		p.current, p.seen, p.unsaved = nil, "", false
 	}
 	p.set = set
@@ -260,6 +261,9 @@ func (p *person) look(ctx context.Context) error {
 	if errors.Is(err, credentials.ErrDamaged) {
 		p.log.Warn().Err(err).Msg("stored login cannot be used")
 		found, err = nil, nil
+	}
+	if !set.admits(found) {
+		found = nil
 	}
 	if err != nil {
 		return &TokenError{
@@ -461,7 +465,7 @@ func (p *person) standing(ctx context.Context) (Standing, error) {
 		return Standing{}, err
 	}
 	found, err := p.k.o.Store.Find(ctx, set.at.text, set.account)
-	if err != nil || found == nil {
+	if err != nil || !set.admits(found) {
 		return Standing{Account: set.account}, err
 	}
 	stored := "file"

@@ -168,7 +168,10 @@ func (p *person) ask(old *credentials.Login) (*credentials.Login, error) {
 }
 
 // clientOf is the client that tokens were given to, with what the configuration
-// says of it now.
+// says of it now. A configured secret is shown to nobody but the issuer that the
+// configuration means: neither to the one before, nor to one that has given weir,
+// when it registered there, the id that is configured (2025-11-25 and 2026-07-28,
+// Authorization, on the binding of credentials to authorization servers).
 func clientOf(set *settings, c *credentials.Client) (*client, error) {
 	if c.Auth == privateKeyJWT {
 		if set.key == nil {
@@ -178,7 +181,7 @@ func clientOf(set *settings, c *credentials.Client) (*client, error) {
 		return &client{id: c.ID, method: privateKeyJWT, signer: s, audience: c.Issuer}, err
 	}
 	held := secret(c.Secret)
-	if c.ID == set.clientID {
+	if set.isClient(c) {
 		held = set.secret // a configured secret is not kept
 	}
 	return &client{id: c.ID, secret: held, method: c.Auth}, nil

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
+	"github.com/weir-mcp/weir/upstream/auth/credentials"
 	"github.com/weir-mcp/weir/upstream/auth/guard"
 )
 
@@ -77,6 +79,28 @@ func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
 		return nil, err
 	}
 	return s, a.readShown(ctx, s)
+}
+
+// wantsSameLogin reports whether other settings are served by the same login.
+func (s *settings) wantsSameLogin(o *settings) bool {
+	return s.at.text == o.at.text && s.account == o.account && s.clientID == o.clientID && s.issuer == o.issuer
+}
+
+// admits reports whether there is a login, and it is of the client and of the
+// issuer that the configuration names, where it does.
+func (s *settings) admits(l *credentials.Login) bool {
+	return l != nil && (s.clientID == "" || s.isClient(&l.Client)) && s.admitsIssuer(l.Key.Issuer)
+}
+
+// isClient reports whether a client is the configured one. One that an issuer has
+// registered may have been given the same id.
+func (s *settings) isClient(c *credentials.Client) bool {
+	return c.Port == 0 && c.ID == s.clientID && s.admitsIssuer(c.Issuer)
+}
+
+// admitsIssuer compares as people write issuers.
+func (s *settings) admitsIssuer(issuer string) bool {
+	return s.issuer == "" || strings.TrimSuffix(s.issuer, "/") == strings.TrimSuffix(issuer, "/")
 }
 
 // authMethod translates the configured way to send a secret.
