@@ -72,6 +72,7 @@ type oauth struct {
 	Login             *text         `yaml:"login"` // auto (default) or ask
 	Account           *text         `yaml:"account"`
 	AuthorizeParams   mapping[text] `yaml:"authorize_params"`
+	DPoP              *text         `yaml:"dpop"` // auto (default) or off
 
 	Assertion        *text             `yaml:"assertion"`         // for jwt_bearer
 	IdentityProvider *identityProvider `yaml:"identity_provider"` // for enterprise

@@ -54,6 +54,8 @@ func TestAuth(t *testing.T) {
 				AuthorizeParams: map[string]string{"access_type": "offline", "audience": "https://api.example/"},
 			}},
 		},
+		{`{url: "https://x/", auth: {type: oauth2, dpop: off}}`, auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{Unbound: true}}},
+		{`{url: "https://x/", auth: {type: oauth2, dpop: auto}}`, auth.Config{Kind: auth.OAuth2}},
 		{
 			`{url: "https://x/", auth: {type: oauth2, client_metadata_url: "https://me.example/client.json", login: auto}}`,
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{ClientMetadataURL: "https://me.example/client.json"}},
@@ -112,6 +114,8 @@ func TestBrokenAuth(t *testing.T) {
 		{remote + `{type: oauth2, grant: client_credential}`, `auth.grant: unknown word "client_credential" (did you mean "client_credentials"?) (want authorization_code, client_credentials, jwt_bearer or enterprise)`},
 		{remote + `{type: oauth2, login: never}`, `auth.login: unknown word "never" (want auto or ask)`},
 		{remote + `{type: oauth2, client_id: c, client_secret: s, client_auth: body}`, `auth.client_auth: unknown word "body" (want basic or post)`},
+		{remote + `{type: oauth2, dpop: on}`, `auth.dpop: unknown word "on" (want auto or off)`},
+		{remote + `{type: oauth2, authorize_params: {dpop_jkt: x}}`, `auth.authorize_params: weir sets "dpop_jkt" itself`},
 		{remote + `{type: oauth2, client_auth: post}`, `auth.client_auth: it says how a "client_secret" is sent, and there is none`},
 		{remote + `{type: oauth2, client_secret: s}`, `auth.client_secret: it needs a "client_id"`},
 		{remote + `{type: oauth2, client_id: c, client_secret: ""}`, `auth.client_secret: it is empty`},

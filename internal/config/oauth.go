@@ -19,16 +19,17 @@ var (
 	}
 	clientAuths = []string{"basic", "post"}
 	loginWords  = []string{"auto", "ask"}
+	dpopWords   = []string{"auto", "off"}
 
 	subjectTokenTypes = []string{"id_token", "refresh_token", "saml2"}
 )
 
 // reservedParams are the parameters of an authorization request that weir sets
-// (RFC 6749, 4.1.1; RFC 7636, 4.3; RFC 8707), and those that would put others
+// (RFC 6749, 4.1.1; RFC 7636, 4.3; RFC 8707; RFC 9449, 10), and those that would put others
 // into their place (RFC 9101).
 var reservedParams = []string{
 	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
-	"request", "request_uri", "client_secret", "client_assertion",
+	"request", "request_uri", "client_secret", "client_assertion", "dpop_jkt",
 }
 
 // maxAccount is the largest length of auth.account, in bytes.
@@ -46,6 +47,7 @@ func (m *oauthMaker) make() {
 	made.Grant = auth.Grant(m.oneOf("grant", m.Grant, grants))
 	made.ClientAuth = m.oneOf("client_auth", m.ClientAuth, clientAuths)
 	made.Ask = m.oneOf("login", m.Login, loginWords) == "ask"
+	made.Unbound = m.oneOf("dpop", m.DPoP, dpopWords) == "off"
 	made.ClientID = m.given("client_id", m.ClientID)
 	made.Account = m.given("account", m.Account)
 	made.ClientMetadataURL = m.address("client_metadata_url", m.ClientMetadataURL)

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -32,6 +34,7 @@ const (
 // A bond is what tokens are bound to, and what the servers that they are shown to
 // have said of the proofs. It is a secret, and safe for concurrent use.
 type bond struct {
+	server string // as configured
 	key    *proofKey
 	kept   secret // the key, as it is kept
 	nonces nonces
@@ -42,21 +45,23 @@ type bond struct {
 	unaware atomic.Bool
 }
 
-// newBond makes a bond of a key, a new one for "".
-func newBond(kept secret) (*bond, error) {
-	if kept != "" {
-		key, err := parseProofKey(kept)
-		if err != nil {
-			return nil, err
-		}
-		return &bond{key: key, kept: kept}, nil
-	}
+// newBond makes a bond with a new key.
+func newBond(server string) (*bond, error) {
 	key, err := newProofKey()
 	if err != nil {
 		return nil, err
 	}
-	kept, err = key.text()
-	return &bond{key: key, kept: kept}, err
+	kept, err := key.text()
+	return &bond{server: server, key: key, kept: kept}, err
+}
+
+// keptBond makes a bond with a key as it was kept.
+func keptBond(server string, kept secret) (*bond, error) {
+	key, err := parseProofKey(kept)
+	if err != nil {
+		return nil, err
+	}
+	return &bond{server: server, key: key, kept: kept}, nil
 }
 
 // proved returns a copy of a request with a proof of its own, and with the access
@@ -105,15 +110,27 @@ func (b *bond) present(base http.RoundTripper, req *http.Request, access secret)
 	return resp, err
 }
 
-// refusesProof reports whether a server refuses the proof and not the token: no
-// other token can mend that.
-func refusesProof(resp *http.Response) bool {
+// refusal is an answer by which a server refuses the proof and not the token; nil
+// for all others. No other token can mend that, but time may: the nonce is another
+// one by then, or the clock of somebody is right.
+func (b *bond) refusal(resp *http.Response) *TokenError {
 	if resp.StatusCode != http.StatusUnauthorized {
-		return false
+		return nil
 	}
 	challenge, _ := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
-	return challenge.ProofError == wantsNonce || challenge.ProofError == invalidProof
+	e := &TokenError{Server: b.server, Code: challenge.ProofError, Status: resp.StatusCode, Temporary: true}
+	switch challenge.ProofError {
+	case wantsNonce:
+		e.Err = errors.New("the server is content with no nonce, not even its own (use_dpop_nonce)")
+	case invalidProof:
+		e.Err = fmt.Errorf("the server refuses the proof that goes with the token (%s): %w", invalidProof, errWrongClock)
+	default:
+		return nil
+	}
+	return e
 }
+
+var errWrongClock = errors.New("perhaps the clock of this machine is wrong")
 
 // try sends a request once, and reports whether the server wants another nonce in
 // the next proof.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,16 +103,16 @@ func TestThumbprint(t *testing.T) {
 }
 
 func TestProofKeyIsKept(t *testing.T) {
-	made, err := newBond("")
+	made, err := newBond("gh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := newBond(made.kept)
+	again, err := keptBond("gh", made.kept)
 	if err != nil || again.key.thumbprint() != made.key.thumbprint() || !again.key.key.Equal(made.key.key) {
 		t.Errorf("got another key, %v", err)
 	}
 	for _, text := range []secret{"x", "!", made.kept[:20], made.kept + made.kept, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
-		if _, err := newBond(text); err == nil || strings.Contains(err.Error(), string(text)) && len(text) > 1 {
+		if _, err := keptBond("gh", text); err == nil || strings.Contains(err.Error(), string(text)) && len(text) > 1 {
 			t.Errorf("%q: got %v, want an error that does not repeat it", string(text), err)
 		}
 	}
@@ -212,17 +213,17 @@ func TestBoundRequest(t *testing.T) {
 		answers []answer
 		oneShot bool
 		next    []secret // tokens after the first
-		status  int
-		sent    string // schemes and nonces of the proofs
+		status  int      // 0 is an error about the proof
+		sent    string   // schemes and nonces of the proofs
 	}{
 		"good at once":             {answers: []answer{{status: 200}}, status: 200, sent: "DPoP a"},
 		"a nonce":                  {answers: []answer{{401, nonceWanted, "n1"}, {status: 200}}, status: 200, sent: "DPoP a, DPoP a n1"},
-		"a nonce for ever":         {answers: []answer{{401, nonceWanted, "n1"}}, next: []secret{"b"}, status: 401, sent: "DPoP a, DPoP a n1"},
-		"another nonce each time":  {answers: []answer{{401, nonceWanted, "n1"}, {401, nonceWanted, "n2"}, {401, nonceWanted, "n3"}}, next: []secret{"b"}, status: 401, sent: "DPoP a, DPoP a n1"},
-		"wanted, and not there":    {answers: []answer{{401, nonceWanted, ""}}, next: []secret{"b"}, status: 401, sent: "DPoP a"},
-		"a nonce, not to be sent":  {answers: []answer{{401, nonceWanted, "n1"}}, oneShot: true, next: []secret{"b"}, status: 401, sent: "DPoP a"},
+		"a nonce for ever":         {answers: []answer{{401, nonceWanted, "n1"}}, next: []secret{"b"}, sent: "DPoP a, DPoP a n1"},
+		"another nonce each time":  {answers: []answer{{401, nonceWanted, "n1"}, {401, nonceWanted, "n2"}, {401, nonceWanted, "n3"}}, next: []secret{"b"}, sent: "DPoP a, DPoP a n1"},
+		"wanted, and not there":    {answers: []answer{{401, nonceWanted, ""}}, next: []secret{"b"}, sent: "DPoP a"},
+		"a nonce, not to be sent":  {answers: []answer{{401, nonceWanted, "n1"}}, oneShot: true, next: []secret{"b"}, sent: "DPoP a"},
 		"of several schemes":       {answers: []answer{{401, "Bearer, " + nonceWanted, "n1"}, {status: 200}}, status: 200, sent: "DPoP a, DPoP a n1"},
-		"a bad proof":              {answers: []answer{{401, `DPoP error="invalid_dpop_proof"`, "n1"}}, next: []secret{"b"}, status: 401, sent: "DPoP a"},
+		"a bad proof":              {answers: []answer{{401, `DPoP error="invalid_dpop_proof"`, "n1"}}, next: []secret{"b"}, sent: "DPoP a"},
 		"a bad token":              {answers: []answer{{401, `DPoP error="invalid_token"`, "n1"}, {status: 200}}, next: []secret{"b"}, status: 200, sent: "DPoP a, DPoP b n1"},
 		"a nonce for the next one": {answers: []answer{{401, `DPoP error="invalid_token"`, ""}, {401, nonceWanted, "n1"}, {status: 200}}, next: []secret{"b"}, status: 200, sent: "DPoP a, DPoP b, DPoP b n1"},
 		"bearer tokens only":       {answers: []answer{{401, "Bearer", ""}, {status: 200}}, status: 200, sent: "DPoP a, Bearer a"},
@@ -234,14 +235,20 @@ func TestBoundRequest(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			bound, err := newBond("")
+			bound, err := newBond("gh")
 			if err != nil {
 				t.Fatal(err)
 			}
 			a := &actor{answers: tt.answers}
 			tripper := &oauthTripper{tripper{a}, "https://mcp.example:443", &script{tokens: append([]secret{"a"}, tt.next...), bond: bound}}
-			resp := roundTrip(t, tripper, tt.oneShot)
-			defer resp.Body.Close()
+			status, handedBack := 0, 0
+			resp, err := roundTrip(t, tripper, tt.oneShot)
+			if err == nil {
+				defer resp.Body.Close()
+				status, handedBack = resp.StatusCode, 1
+			} else if refused, ok := errors.AsType[*TokenError](err); !ok || !refused.Temporary || refused.Server != "gh" || refused.Code == "" {
+				t.Errorf("got %v, want a TokenError that is temporary", err)
+			}
 			var sent []string
 			for i, req := range a.got {
 				sent = append(sent, strings.TrimSpace(req.Header.Get(authorization)+" "+nonceOf(t, req)))
@@ -249,18 +256,18 @@ func TestBoundRequest(t *testing.T) {
 					t.Errorf("got the body %q", a.bodies[i])
 				}
 			}
-			if got := strings.Join(sent, ", "); resp.StatusCode != tt.status || got != tt.sent {
-				t.Errorf("got %d after %q, want %d after %q", resp.StatusCode, got, tt.status, tt.sent)
+			if got := strings.Join(sent, ", "); status != tt.status || got != tt.sent {
+				t.Errorf("got %d after %q, want %d after %q", status, got, tt.status, tt.sent)
 			}
-			if a.open != 1 {
-				t.Errorf("got %d open answers, want the one that is handed back", a.open)
+			if a.open != handedBack {
+				t.Errorf("got %d open answers, want only what is handed back", a.open)
 			}
 		})
 	}
 }
 
 // roundTrip sends hello.
-func roundTrip(t *testing.T, tripper http.RoundTripper, oneShot bool) *http.Response {
+func roundTrip(t *testing.T, tripper http.RoundTripper, oneShot bool) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://mcp.example/x?y=z", strings.NewReader("hello"))
 	if err != nil {
@@ -270,13 +277,10 @@ func roundTrip(t *testing.T, tripper http.RoundTripper, oneShot bool) *http.Resp
 		req.GetBody = nil
 	}
 	resp, err := tripper.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if req.Header.Get(authorization)+req.Header.Get(proofHeader) != "" {
 		t.Error("the caller's request was changed")
 	}
-	return resp
+	return resp, err
 }
 
 // nonceOf is the nonce in the proof of a request, which there is if its token is
@@ -310,7 +314,7 @@ func TestWhatServersSayIsRemembered(t *testing.T) {
 		"a nonce with an error": {[]answer{{500, "", "n1"}, {200, "", "n2"}}, "DPoP a, DPoP a n1, DPoP a n2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bound, err := newBond("")
+			bound, err := newBond("gh")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -318,7 +322,11 @@ func TestWhatServersSayIsRemembered(t *testing.T) {
 			tripper := &oauthTripper{tripper{a}, "https://mcp.example:443", &script{tokens: []secret{"a"}, bond: bound}}
 			var sent []string
 			for range 3 {
-				roundTrip(t, tripper, false).Body.Close()
+				resp, err := roundTrip(t, tripper, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
 			}
 			for _, req := range a.got {
 				sent = append(sent, strings.TrimSpace(req.Header.Get(authorization)+" "+nonceOf(t, req)))

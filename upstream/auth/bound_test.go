@@ -185,6 +185,30 @@ func TestNobodyAskedForIt(t *testing.T) {
 	}
 }
 
+// TestUnbound: who wants none gets none.
+func TestUnbound(t *testing.T) {
+	w := newWorld(t, authserver.Options{DPoP: true})
+	w.config.Unbound = true
+	w.loggedIn().works()
+	w.only("Bearer", 1)
+	const clientSecret = "s3cret"
+	m := machineWorld(t, authserver.Options{DPoP: true}, authserver.Client{Secret: clientSecret}, auth.OAuth{ClientSecret: clientSecret, Unbound: true})
+	m.process().works()
+	m.only("Bearer", 1)
+}
+
+// TestLoginStaysBound: a login that is bound goes on when no other is to be.
+func TestLoginStaysBound(t *testing.T) {
+	w := newWorld(t, authserver.Options{DPoP: true})
+	w.loggedIn()
+	w.config.Unbound = true
+	p := w.process()
+	p.works()
+	w.server.Expire()
+	p.works()
+	w.only("DPoP", 3)
+}
+
 // TestLoginFromBefore: one without a key stays one of bearer tokens.
 func TestLoginFromBefore(t *testing.T) {
 	w := newWorld(t, authserver.Options{})

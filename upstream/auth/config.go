@@ -79,6 +79,10 @@ type OAuth struct {
 	// in, which some authorization servers want. None is one that weir sets.
 	AuthorizeParams map[string]string
 
+	// Unbound never asks for tokens that are bound to a key (DPoP, RFC 9449), even
+	// where the authorization server gives them out. Those that there are stay so.
+	Unbound bool
+
 	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
 	Account      string // tells logins of several accounts apart; may be empty

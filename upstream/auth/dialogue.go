@@ -136,8 +136,8 @@ func (d *dialogue) authorize(ctx context.Context, redirectURI, state string) (st
 		ClientID: d.client.ID, RedirectURL: redirectURI, Scopes: d.scopes, Endpoint: oauth2.Endpoint{AuthURL: d.server.Authorization},
 	}
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(d.verifier), oauth2.SetAuthURLParam("resource", d.resource.ID)}
-	if takesProofs(d.server) {
-		if d.bond, err = newBond(""); err != nil {
+	if d.p.a.binds(d.server) {
+		if d.bond, err = newBond(d.p.a.server); err != nil {
 			return "", err
 		}
 		// The code is bound too (RFC 9449, section 10).

@@ -29,6 +29,11 @@
 // or a new connection. A server that is in trouble is left alone for as long as it
 // says, and longer each time. Nobody is asked twice for scopes that did not help.
 //
+// Tokens that are bound to a key go through a bond: it signs a proof for each
+// request, takes up the nonces that servers want, and knows of a server that was
+// found to take such tokens without. The key is kept with the login, since the
+// refresh token is bound to it as well.
+//
 // A login is a dialogue with an authorization server that the server itself has
 // named, so all that comes of it is checked: by package discovery, by who answers
 // (RFC 9207), and by the bounds of what a token can be. What strangers wrote is

@@ -141,13 +141,13 @@ func (m *machine) bondOf(token secret) *bond {
 // bondFor is what tokens of an authorization server are to be bound to; nil asks
 // for bearer tokens. There is one key for all, and it is in memory only.
 func (m *machine) bondFor(server *discovery.Server) (*bond, error) {
-	if !takesProofs(server) {
+	if !m.a.binds(server) {
 		return nil, nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.bond == nil {
-		made, err := newBond("")
+		made, err := newBond(m.a.server)
 		if err != nil {
 			return nil, err
 		}

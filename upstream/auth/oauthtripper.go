@@ -66,8 +66,14 @@ func (t *oauthTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	for before := range maxSends {
 		bound := t.source.bondOf(token)
 		resp, err := t.send(sending, token, bound)
-		if err != nil || bound != nil && refusesProof(resp) {
-			return resp, err
+		if err != nil {
+			return nil, err
+		}
+		if bound != nil {
+			if refused := bound.refusal(resp); refused != nil {
+				discard(resp)
+				return nil, refused
+			}
 		}
 		next, err := t.judge(req, resp, token, before)
 		if err == nil && next == "" {

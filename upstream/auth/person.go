@@ -202,7 +202,7 @@ func (p *person) bondFor(l *credentials.Login) (*bond, error) {
 	if p.bond != nil && p.bond.kept == secret(l.ProofKey) {
 		return p.bond, nil
 	}
-	bound, err := newBond(secret(l.ProofKey))
+	bound, err := keptBond(p.a.server, secret(l.ProofKey))
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,10 @@ type proofKey struct {
 	x, y string            // of the public key, as in a JWK
 }
 
-// takesProofs reports whether an authorization server binds tokens to a key that
-// weir can have (RFC 9449, section 5.1).
-func takesProofs(s *discovery.Server) bool {
-	return s != nil && slices.Contains(s.DPoPAlgs, jwt.SigningMethodES256.Alg())
+// binds reports whether tokens of an authorization server are to be bound to a
+// key: the server can do that, with one that weir can have (RFC 9449, section 5.1).
+func (a *Authenticator) binds(s *discovery.Server) bool {
+	return s != nil && !a.config.OAuth.Unbound && slices.Contains(s.DPoPAlgs, jwt.SigningMethodES256.Alg())
 }
 
 func newProofKey() (*proofKey, error) {

@@ -183,7 +183,7 @@ func (r *tokenRequest) failure(err error) *endpointError {
 	}
 	e.temporary = isTemporary(e.status, e.code)
 	if e.code == invalidProof {
-		e.err = errors.New("perhaps the clock of this machine is wrong")
+		e.err = errWrongClock
 	}
 	if e.code != "" && answered.ErrorDescription != "" {
 		e.description = said(answered.ErrorDescription, shownMost, r.secrets()...)
