@@ -70,6 +70,27 @@ func TestBoundTokens(t *testing.T) {
 	}
 }
 
+// TestEveryMethodIsProved: the server compares it, and the URL without its query.
+func TestEveryMethodIsProved(t *testing.T) {
+	w := newWorld(t, authserver.Options{DPoP: true})
+	p := w.loggedIn()
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		req, err := http.NewRequestWithContext(t.Context(), method, p.url+"?session=1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := p.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %d, want 200", method, resp.StatusCode)
+		}
+	}
+	w.only("DPoP", 3)
+}
+
 // TestEachLoginHasItsKey: the key of one that is over is of no use.
 func TestEachLoginHasItsKey(t *testing.T) {
 	w := newWorld(t, authserver.Options{DPoP: true})
