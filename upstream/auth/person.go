@@ -119,14 +119,16 @@ func (p *person) settings(ctx context.Context) (*settings, error) {
 	return p.set, nil
 }
 
+// token looks at the store first, where it costs no more than a glance: whoever
+// has logged out, in whatever process, or in again as somebody else, means it.
 func (p *person) token(ctx context.Context) (secret, error) {
 	p.mu.Lock()
-	token := p.usable(time.Now())
+	token, unsaved := p.usable(time.Now()), p.unsaved
 	p.mu.Unlock()
-	if token != "" {
-		return token, nil
+	if token != "" && unsaved {
+		return token, nil // what is stored is older
 	}
-	if err := p.look(ctx); err != nil {
+	if err := p.look(ctx); err != nil && token == "" {
 		return "", err
 	}
 	p.mu.Lock()

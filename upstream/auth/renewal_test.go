@@ -136,6 +136,42 @@ func TestLoginElsewhereIsNoticed(t *testing.T) {
 	p.works()
 }
 
+// TestLogoutElsewhereIsNoticed: also while the token at hand would do, and though
+// it could not be withdrawn.
+func TestLogoutElsewhereIsNoticed(t *testing.T) {
+	w := newWorld(t, authserver.Options{Revocation: &authserver.Reply{Status: 500}})
+	p := w.loggedIn()
+	p.works()
+	if out, err := w.process().a.Logout(t.Context()); err != nil || !out.Had {
+		t.Fatalf("got %+v, %v", out, err)
+	}
+	p.wantsLogin()
+	if err := w.login(w.process()); err != nil {
+		t.Fatal(err)
+	}
+	p.works()
+}
+
+// TestOtherLoginIsUsedAtOnce: nobody acts in another's name any longer than they
+// must.
+func TestOtherLoginIsUsedAtOnce(t *testing.T) {
+	w := newWorld(t, authserver.Options{})
+	p := w.loggedIn()
+	p.works()
+	if err := w.login(w.process()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := w.store().All(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("got %v, %v, want one login", all, err)
+	}
+	p.works()
+	seen := w.server.At("/mcp")
+	if got := seen[len(seen)-1].Header.Get("Authorization"); got != "Bearer "+all[0].Access {
+		t.Error("the request went with the token of the login before")
+	}
+}
+
 // TestRenewalElsewhereIsNoLogin: processes that cannot get on must not wake each
 // other for ever.
 func TestRenewalElsewhereIsNoLogin(t *testing.T) {
