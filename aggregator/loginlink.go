@@ -75,7 +75,7 @@ func (c *call) offerLink(ctx context.Context, s *server, v *visit) error {
 
 // linkMessage says to a user who wants a login, and where.
 func linkMessage(server string, wanted *auth.LoginError, page string) string {
-	host := loginHost(wanted, page)
+	host := loginHost(page)
 	if wanted == nil || !wanted.StepUp {
 		return fmt.Sprintf("Server %q wants you to log in at %s.", server, host)
 	}

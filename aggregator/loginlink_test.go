@@ -449,17 +449,19 @@ func TestLoginMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		wanted *auth.LoginError
+		page   string
 		want   string
 	}{
-		{"nothing known", nil, `Server "up" wants you to log in at auth.example.`},
-		{"issuer", &auth.LoginError{Issuer: "https://id.example:8443/t"}, `Server "up" wants you to log in at id.example:8443.`},
-		{"no url", &auth.LoginError{Issuer: "::"}, `Server "up" wants you to log in at auth.example.`},
+		{"nothing known", nil, loginPage, `Server "up" wants you to log in at auth.example.`},
+		{"port", &auth.LoginError{}, "https://id.example:8443/t?x=y", `Server "up" wants you to log in at id.example:8443.`},
+		{"another issuer before", &auth.LoginError{Issuer: "https://trusted.example"}, loginPage, `Server "up" wants you to log in at auth.example.`},
+		{"no url", &auth.LoginError{}, "::", `Server "up" wants you to log in at its authorization server.`},
 		{
-			"hostile", &auth.LoginError{StepUp: true, Issuer: "https://e\u202ex.example", Scopes: []string{"a\x1b[2J\n", strings.Repeat("b", 400)}},
+			"hostile", &auth.LoginError{StepUp: true, Scopes: []string{"a\x1b[2J\n", strings.Repeat("b", 400)}}, "https://e\u202ex.example/",
 			`Server "up" wants you to log in again at ex.example: what it is asked to do needs more rights (a[2J ` + strings.Repeat("b", maxPlain-5) + `…).`,
 		},
 	} {
-		if got := linkMessage("up", tt.wanted, loginPage); got != tt.want {
+		if got := linkMessage("up", tt.wanted, tt.page); got != tt.want {
 			t.Errorf("%s: got %q\nwant %q", tt.name, got, tt.want)
 		}
 	}

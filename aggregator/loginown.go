@@ -66,7 +66,6 @@ func (s *server) isKnown() bool {
 // logInTo has the user log in to a server, who has asked for it by a host, and
 // waits a while.
 func (c *call) logInTo(ctx context.Context, s *server) (string, error) {
-	wanted := s.desk.gate.LoginWanted()
 	satisfied := s.desk.satisfied()
 	terminal := "Run `weir login " + s.Name + "` in a terminal."
 	v, _, err := s.enter(ctx, false, true)
@@ -79,7 +78,7 @@ func (c *call) logInTo(ctx context.Context, s *server) (string, error) {
 		}
 		return "", loginFailed("There is no way here to show the user the page to log in at. " + terminal)
 	}
-	done := fmt.Sprintf("The user is logged in to server %q at %s.", s.Name, loginHost(wanted, v.attempt.URL()))
+	done := fmt.Sprintf("The user is logged in to server %q at %s.", s.Name, loginHost(v.attempt.URL()))
 	late := time.NewTimer(loginTime)
 	defer late.Stop()
 	pace := time.NewTicker(progressPace)

@@ -343,22 +343,14 @@ var forPeople = []error{
 	auth.ErrNoLoginNeeded, auth.ErrNoLogin, auth.ErrNoBrowser, auth.ErrLoginUnderWay,
 }
 
-// loginHost is the host that the user logs in at: of the issuer if that is known,
-// else of the page.
-func loginHost(wanted *auth.LoginError, page string) string {
-	for _, text := range []string{issuerOf(wanted), page} {
-		if u, err := url.Parse(text); err == nil && u.Host != "" {
-			return plain(u.Host)
-		}
+// loginHost is the host of the page that the user logs in at. The issuer of an
+// earlier login may be another by now: a server that names a new one must not have
+// its page pass for the old one's.
+func loginHost(page string) string {
+	if u, err := url.Parse(page); err == nil && u.Host != "" {
+		return plain(u.Host)
 	}
 	return "its authorization server"
-}
-
-func issuerOf(wanted *auth.LoginError) string {
-	if wanted == nil {
-		return ""
-	}
-	return wanted.Issuer
 }
 
 // plain is what a stranger wrote, to be shown: short, and without what cannot be
