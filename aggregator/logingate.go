@@ -15,7 +15,7 @@ type upstreamGate struct{ up *upstream.Upstream }
 // gateOf returns the gate of an upstream; nil for one that no person logs in to.
 func gateOf(up *upstream.Upstream) gate {
 	cfg := up.Config().Auth
-	if up.Authenticator() == nil || cfg.Kind != auth.OAuth2 || cfg.OAuth.Grant == auth.ClientCredentials {
+	if up.Authenticator() == nil || cfg.Kind != auth.OAuth2 || !cfg.OAuth.Grant.NeedsPerson() {
 		return nil
 	}
 	return upstreamGate{up}
