@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -242,6 +243,31 @@ func TestLoginByLink(t *testing.T) {
 		g.refusal = fmt.Errorf("planted/path: %w", &login.PortError{Port: 7})
 		h.opens(e, withLinks)
 		wantsLogin(t, h.declares(withLinks, e.request("1", "tools/call", removeCall, "")), "The login could not begin: port 7", "weir login up")
+	})
+	eras(t, "login cannot begin, call after call", func(t *testing.T, e era) {
+		_, _, g, _, h := loginWeir(t, nil)
+		g.refusal = errors.New("planted")
+		h.opens(e, withLinks)
+		calls := func(from, to int) {
+			for id := from; id < to; id++ {
+				wantsLogin(t, h.declares(withLinks, e.request(fmt.Sprint(id), "tools/call", removeCall, "")), "The login could not begin", "weir login up")
+			}
+		}
+		calls(1, 6)
+		wantCounts(t, g, 1, 0)
+		h.declares(withLinks, e.call("6", "weir__login", "{}")) // in words
+		wantCounts(t, g, 2, 0)
+		calls(7, 9)
+		wantCounts(t, g, 2, 0)
+		pass(failedTime)
+		h.received()
+		calls(9, 11)
+		wantCounts(t, g, 3, 0)
+		g.refusal = auth.ErrLoginUnderWay // which says nothing of the next
+		pass(failedTime)
+		h.received()
+		calls(11, 13)
+		wantCounts(t, g, 5, 0)
 	})
 }
 

@@ -55,6 +55,11 @@ const (
 	// refusedTime is how long a user who does not log in is not asked again by a
 	// mere call.
 	refusedTime = 10 * time.Minute
+
+	// failedTime is how long a login that could not begin is not begun again by a
+	// mere call: to find that out takes a dozen requests, some to the authorization
+	// server.
+	failedTime = time.Minute
 )
 
 // A desk is where the user logs in to one server. All requests that need it share
@@ -66,6 +71,7 @@ type desk struct {
 	needed  chan struct{} // while a login is wanted: closed when none is any more
 	visit   *visit        // the latest; nil before the first
 	refused time.Time     // when the user has last let one come to nothing
+	failed  time.Time     // when one could last not begin
 }
 
 // A visit is one login, from its beginning to its end.
@@ -184,6 +190,8 @@ func (s *server) latestVisit(unasked, insisting bool) *visit {
 	case d.visit != nil && !d.visit.over():
 	case !d.refused.IsZero() && time.Since(d.refused) < refusedTime:
 		return nil
+	case !unasked && d.failsStill():
+		return d.visit
 	}
 	if d.visit == nil || d.visit.over() {
 		v := &visit{unasked: unasked, begun: make(chan struct{}), ended: make(chan struct{})}
@@ -191,6 +199,13 @@ func (s *server) latestVisit(unasked, insisting bool) *visit {
 		s.a.spawn(func() { s.attend(v) })
 	}
 	return d.visit
+}
+
+// failsStill reports whether the latest visit, which is over, could not begin a
+// moment ago, for a reason that is likely to stand. d.mu is held.
+func (d *desk) failsStill() bool {
+	v := d.visit
+	return v != nil && v.err != nil && !v.unasked && !errors.Is(v.err, auth.ErrLoginUnderWay) && time.Since(d.failed) < failedTime
 }
 
 // attend sees a visit from its beginning to its end.
@@ -220,6 +235,9 @@ func (s *server) attend(v *visit) {
 func (d *desk) leave(v *visit) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if v.err != nil {
+		d.failed = time.Now()
+	}
 	switch {
 	case v.outcome == nil:
 		d.refused = time.Time{}
