@@ -48,6 +48,12 @@ func (k *proofKey) Format(f fmt.State, _ rune) { hide(f) }
 func (b *bond) Format(f fmt.State, _ rune) { hide(f) }
 
 // Format hides what there is to hide.
+func (p *person) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
+func (m *machine) Format(f fmt.State, _ rune) { hide(f) }
+
+// Format hides what there is to hide.
 func (t *staticTripper) Format(f fmt.State, _ rune) { hide(f) }
 
 func hide(f fmt.State) { _, _ = io.WriteString(f, hidden) }

@@ -148,7 +148,8 @@ func TestSecretHidesItself(t *testing.T) {
 			[]secret{s},
 			&granted{access: s, refresh: s}, &client{secret: s}, &settings{secret: s},
 			&Authenticator{config: Config{Token: "hunter2"}}, &tokenRequest{client: &client{secret: s}}, &refusal{sent: s},
-			&dialogue{verifier: "hunter2"}, &staticTripper{value: s}, &bond{kept: s}, &client{bond: &bond{kept: s}}, &proofKey{x: "hunter2"},
+			&dialogue{verifier: "hunter2"}, &staticTripper{value: s}, &bond{kept: s},
+			&person{own: s, forced: s, bad: s}, &machine{bad: s}, &client{bond: &bond{kept: s}}, &proofKey{x: "hunter2"},
 		} {
 			if text := fmt.Sprintf(format, value); strings.Contains(text, "hunter2") || strings.Contains(text, fmt.Sprintf("%x", "hunter2")) {
 				t.Errorf("%s: got %s", format, text)
