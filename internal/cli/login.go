@@ -177,7 +177,7 @@ func (d *desk) isOpen(ctx context.Context, s *config.Server) bool {
 func (d *desk) showAddress(ctx context.Context, name string, attempt *login.Attempt, browser auth.Browser) {
 	fmt.Fprintf(d.Stdout, "To log in to %s, open this address:\n\n%s\n\n", d.paint().bold(name), withoutControls(attempt.URL()))
 	fmt.Fprintln(d.Stdout, d.open(ctx, attempt.URL(), browser))
-	fmt.Fprintf(d.Stdout, "If the browser ends at a page that does not load (http://127.0.0.1:%d/…),\npaste the address of that page here.\n", attempt.Port())
+	fmt.Fprintf(d.Stdout, "If the browser ends at a page that does not load (%s/…),\npaste the address of that page here.\n", attempt.Origin())
 }
 
 // open opens an address, and says whether it has.

@@ -68,6 +68,7 @@ type oauth struct {
 	Issuer            *text         `yaml:"issuer"`
 	TokenURL          *text         `yaml:"token_url"`
 	Scopes            []string      `yaml:"scopes"`
+	CallbackHost      *text         `yaml:"callback_host"` // 127.0.0.1 (default) or localhost
 	CallbackPort      *int          `yaml:"callback_port"`
 	Login             *text         `yaml:"login"` // auto (default) or ask
 	Account           *text         `yaml:"account"`

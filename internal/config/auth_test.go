@@ -46,11 +46,11 @@ func TestAuth(t *testing.T) {
 		{`{url: "https://x/", auth: {type: oauth2}}`, auth.Config{Kind: auth.OAuth2}},
 		{
 			`{url: "https://x/", auth: {type: oauth2, grant: authorization_code, client_id: c, client_secret: "${WEIR_TEST_TOKEN}", client_auth: post,
-			  issuer: "https://as.example/t", scopes: ["a:b", "https://x/.default"], callback_port: 7777, login: ask, account: work,
+			  issuer: "https://as.example/t", scopes: ["a:b", "https://x/.default"], callback_host: localhost, callback_port: 7777, login: ask, account: work,
 			  authorize_params: {access_type: offline, audience: "https://api.example/"}}}`,
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{
 				Grant: auth.AuthorizationCode, ClientID: "c", ClientSecret: "s3cret", ClientAuth: "post",
-				Issuer: "https://as.example/t", Scopes: []string{"a:b", "https://x/.default"}, CallbackPort: 7777, Ask: true, Account: "work",
+				Issuer: "https://as.example/t", Scopes: []string{"a:b", "https://x/.default"}, CallbackHost: "localhost", CallbackPort: 7777, Ask: true, Account: "work",
 				AuthorizeParams: map[string]string{"access_type": "offline", "audience": "https://api.example/"},
 			}},
 		},
@@ -136,6 +136,8 @@ func TestBrokenAuth(t *testing.T) {
 		{remote + `{type: oauth2, token_url: "https://as.example/token"}`, `auth.token_url: this key is for grant client_credentials, jwt_bearer or enterprise (for a login, name the issuer, if anything)`},
 		{remote + `{type: oauth2, scopes: ["a b"]}`, `auth.scopes: "a b" is not a scope (each stands by itself, without spaces)`},
 		{remote + `{type: oauth2, scopes: ["a\u0000"]}`, `auth.scopes: "a\x00" is not a scope (each stands by itself, without spaces)`},
+		{remote + `{type: oauth2, callback_host: "::1"}`, `auth.callback_host: unknown word "::1" (want 127.0.0.1 or localhost)`},
+		{remote + `{type: oauth2, grant: client_credentials, client_id: c, client_secret: s, callback_host: localhost}`, `auth.callback_host: this key is for grant authorization_code`},
 		{remote + `{type: oauth2, callback_port: 0}`, `auth.callback_port: 0 is not a port (want 1 to 65535)`},
 		{remote + `{type: oauth2, callback_port: 65536}`, `auth.callback_port: 65536 is not a port (want 1 to 65535)`},
 		{remote + `{type: oauth2, account: ""}`, `auth.account: it is empty`},
@@ -246,7 +248,7 @@ func TestAuthIdentity(t *testing.T) {
 		}
 		seen[id] = other
 	}
-	if id := identity(`auth: {type: oauth2, client_id: c, account: a, issuer: "https://as/", scopes: [s], login: ask, callback_port: 80}`); seen[id] != base {
+	if id := identity(`auth: {type: oauth2, client_id: c, account: a, issuer: "https://as/", scopes: [s], login: ask, callback_host: localhost, callback_port: 80}`); seen[id] != base {
 		t.Error("the way of logging in: got another identity")
 	}
 	if id := identity(`auth: {type: bearer, token: "${file:/dev/null}"}`); !strings.Contains(id, "${file:/dev/null}") {

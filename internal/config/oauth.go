@@ -21,6 +21,8 @@ var (
 	loginWords  = []string{"auto", "ask"}
 	dpopWords   = []string{"auto", "off"}
 
+	callbackHosts = []string{"127.0.0.1", "localhost"}
+
 	subjectTokenTypes = []string{"id_token", "refresh_token", "saml2"}
 )
 
@@ -58,6 +60,7 @@ func (m *oauthMaker) make() {
 	}
 	made.PrivateKey = m.privateKey("private_key", m.PrivateKey)
 	m.scopes()
+	made.CallbackHost = m.oneOf("callback_host", m.CallbackHost, callbackHosts)
 	m.callbackPort()
 	m.authorizeParams()
 	if m.Assertion != nil {
@@ -244,6 +247,7 @@ func (m *oauthMaker) grantKeys() []grantKey {
 	keys := []grantKey{
 		{"login", at(m.Login), person, ""},
 		{"account", at(m.Account), person, ""},
+		{"callback_host", at(m.CallbackHost), person, ""},
 		{"client_metadata_url", at(m.ClientMetadataURL), []auth.Grant{auth.AuthorizationCode, auth.Enterprise}, ""},
 		{
 			"token_url", at(m.TokenURL),

@@ -83,7 +83,8 @@ type OAuth struct {
 	// where the authorization server gives them out. Those that there are stay so.
 	Unbound bool
 
-	CallbackPort int    // on 127.0.0.1, for the browser to come back to; 0 is any
+	CallbackHost string // how the browser is told to come back to this machine: "localhost"; "" is "127.0.0.1"
+	CallbackPort int    // there, for the browser to come back to; 0 is any
 	Ask          bool   // never open a browser unless told to
 	Account      string // tells logins of several accounts apart; may be empty
 }

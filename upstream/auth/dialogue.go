@@ -91,7 +91,7 @@ func (d *dialogue) chooseClient(ctx context.Context) error {
 	}
 	if d.server.Registration == "" {
 		return fmt.Errorf("the authorization server %q registers nobody by itself: register weir there by hand, with the redirect URI "+
-			"http://127.0.0.1:%s/callback, and set auth.client_id", guard.Bare(d.server.Issuer), d.portToRegister())
+			"http://%s:%s/callback, and set auth.client_id", guard.Bare(d.server.Issuer), d.p.a.config.OAuth.callbackHost(), d.portToRegister())
 	}
 	return nil
 }
@@ -102,9 +102,15 @@ func (d *dialogue) proven(c *credentials.Client) bool {
 	if c == nil || !c.Expires.IsZero() && !time.Now().Before(c.Expires) {
 		return false
 	}
-	fixed := d.p.a.config.OAuth.CallbackPort
-	return d.before != nil && d.before.Key.Client == c.ID && (fixed == 0 || fixed == c.Port)
+	o := &d.p.a.config.OAuth
+	return d.before != nil && d.before.Key.Client == c.ID &&
+		cmp.Or(c.Host, loopbackHost) == o.callbackHost() && (o.CallbackPort == 0 || o.CallbackPort == c.Port)
 }
+
+// loopbackHost is this machine in a redirect URI (RFC 8252, section 7.3).
+const loopbackHost = "127.0.0.1"
+
+func (o *OAuth) callbackHost() string { return cmp.Or(o.CallbackHost, loopbackHost) }
 
 func (d *dialogue) portToRegister() string {
 	if port := d.p.a.config.OAuth.CallbackPort; port != 0 {
@@ -127,7 +133,7 @@ func (d *dialogue) authorize(ctx context.Context, redirectURI, state string) (st
 	}
 	registered := d.client.Port != 0 && fmt.Sprint(d.client.Port) == at.Port()
 	if d.client.ID == "" || d.client.Port != 0 && !registered {
-		if err := d.register(ctx, redirectURI, at.Port()); err != nil {
+		if err := d.register(ctx, redirectURI, at); err != nil {
 			return "", err
 		}
 	}

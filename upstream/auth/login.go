@@ -135,6 +135,7 @@ func (p *person) begin(ctx context.Context, set *settings, release func()) (*log
 	attempt, err := login.Begin(ctx, login.Options{
 		Server:    p.a.server,
 		Issuer:    d.server.Issuer,
+		Host:      p.a.config.OAuth.callbackHost(),
 		Port:      p.a.config.OAuth.CallbackPort,
 		Prefer:    d.port(),
 		Authorize: d.authorize,

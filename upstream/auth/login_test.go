@@ -365,6 +365,32 @@ func TestRegistrationIsUsedAgain(t *testing.T) {
 	p.works()
 }
 
+// TestCallbackHost: a registration is good for one name of this machine, as the
+// configuration has it.
+func TestCallbackHost(t *testing.T) {
+	w := newWorld(t, authserver.Options{})
+	for _, tt := range []struct {
+		host, want    string
+		registrations int
+	}{
+		{"", "127.0.0.1", 1},
+		{"localhost", "localhost", 2},
+		{"localhost", "localhost", 2},
+		{"127.0.0.1", "127.0.0.1", 3},
+		{"", "127.0.0.1", 3},
+	} {
+		w.config.CallbackHost = tt.host
+		if err := w.login(w.process()); err != nil {
+			t.Fatal(err)
+		}
+		visits, registrations := w.server.At("/authorize"), w.server.At("/register")
+		redirect, err := url.Parse(visits[len(visits)-1].Form.Get("redirect_uri"))
+		if err != nil || redirect.Hostname() != tt.want || len(registrations) != tt.registrations {
+			t.Errorf("host %q: got a redirect to %v (%v), %d registrations; want %s, %d", tt.host, redirect, err, len(registrations), tt.want, tt.registrations)
+		}
+	}
+}
+
 func TestConfiguredIssuer(t *testing.T) {
 	w := newWorld(t, authserver.Options{})
 	w.config.Issuer = "https://other.example"

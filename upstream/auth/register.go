@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type registration struct {
 
 // register makes weir known to the authorization server, with this redirect URI
 // and no other, and stores that.
-func (d *dialogue) register(ctx context.Context, redirectURI, port string) error {
+func (d *dialogue) register(ctx context.Context, redirectURI string, at *url.URL) error {
 	if d.server.Registration == "" {
 		return fmt.Errorf("the port %d of the registration is in use, and the authorization server registers nobody any more", d.client.Port)
 	}
@@ -62,7 +63,8 @@ func (d *dialogue) register(ctx context.Context, redirectURI, port string) error
 		return fmt.Errorf("registering at the authorization server %q: %w; it may be that weir must be registered there by hand, "+
 			"and auth.client_id set", guard.Bare(d.server.Issuer), err)
 	}
-	if c.Port, err = strconv.Atoi(port); err != nil {
+	c.Host = at.Hostname()
+	if c.Port, err = strconv.Atoi(at.Port()); err != nil {
 		return err
 	}
 	d.client = *c

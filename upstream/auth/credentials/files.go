@@ -110,6 +110,7 @@ type clientRecord struct {
 	ID       string    `json:"client_id"`
 	Secret   string    `json:"client_secret,omitempty"`
 	Auth     string    `json:"auth_method,omitempty"`
+	Host     string    `json:"host,omitempty"`
 	Port     int       `json:"port,omitempty"`
 	Expires  time.Time `json:"expires,omitzero"`
 }
@@ -134,12 +135,12 @@ func (r *loginRecord) login() *Login {
 
 func clientRecordOf(endpoint string, c *Client) *clientRecord {
 	return &clientRecord{
-		Issuer: c.Issuer, Endpoint: endpoint, ID: c.ID, Secret: c.Secret, Auth: c.Auth, Port: c.Port, Expires: c.Expires,
+		Issuer: c.Issuer, Endpoint: endpoint, ID: c.ID, Secret: c.Secret, Auth: c.Auth, Host: c.Host, Port: c.Port, Expires: c.Expires,
 	}
 }
 
 func (r *clientRecord) client() *Client {
-	return &Client{Issuer: r.Issuer, ID: r.ID, Secret: r.Secret, Auth: r.Auth, Port: r.Port, Expires: r.Expires}
+	return &Client{Issuer: r.Issuer, ID: r.ID, Secret: r.Secret, Auth: r.Auth, Host: r.Host, Port: r.Port, Expires: r.Expires}
 }
 
 // parseLogin reads what the file of that name holds. A file that holds another

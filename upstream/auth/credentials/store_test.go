@@ -39,7 +39,7 @@ func testLogin() *Login {
 		Token:      "https://as.example/token",
 		Revocation: "https://as.example/revoke",
 		Client: Client{
-			Issuer: "https://as.example", ID: "client-1", Secret: "s3cret-client", Auth: "client_secret_basic", Port: 4711,
+			Issuer: "https://as.example", ID: "client-1", Secret: "s3cret-client", Auth: "client_secret_basic", Host: "localhost", Port: 4711,
 			Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
 		},
 	}

@@ -46,6 +46,7 @@ type Client struct {
 	ID      string
 	Secret  string    // "" for a public client
 	Auth    string    // token_endpoint_auth_method: "none", "client_secret_basic", "client_secret_post", "private_key_jwt"
+	Host    string    // of the redirect URI it was registered with; "" is 127.0.0.1
 	Port    int       // of the redirect URI it was registered with; 0 if it was not registered by weir
 	Expires time.Time // of Secret; zero for never
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -36,7 +35,8 @@ type Options struct {
 	Server string // required: the configured name, shown on the page
 	Issuer string // required: of the authorization server, whose host is shown on the page
 
-	Port     int           // a fixed port on 127.0.0.1; 0 is Prefer, else any
+	Host     string        // as the redirect URI names this machine: "localhost"; "" is "127.0.0.1"
+	Port     int           // a fixed port on this machine; 0 is Prefer, else any
 	Prefer   int           // a port to try first, as a registration has it; 0 for none
 	Lifetime time.Duration // 0 is 10 minutes
 
@@ -57,9 +57,9 @@ type Options struct {
 	Release func()
 }
 
-// An Attempt is one login that is under way: it listens on 127.0.0.1 until a
-// browser comes back with an answer, and ends by itself after its lifetime. It is
-// safe for concurrent use.
+// An Attempt is one login that is under way: it listens on 127.0.0.1, and where
+// its host is localhost on ::1 too, until a browser comes back with an answer, and
+// ends by itself after its lifetime. It is safe for concurrent use.
 type Attempt struct {
 	o      Options
 	shows  subject
@@ -83,53 +83,29 @@ type Attempt struct {
 // than Begin itself. Somebody must Close the attempt, or wait until it is Done. The
 // error is a *[PortError] where a fixed port cannot be had.
 func Begin(ctx context.Context, o Options) (*Attempt, error) {
-	l, err := listen(ctx, o.Port, o.Prefer)
+	ls, err := listen(ctx, cmp.Or(o.Host, loopback), o.Port, o.Prefer)
 	if err != nil {
 		return nil, err
 	}
-	a, err := begin(ctx, o, l)
+	a, err := begin(ctx, o, ls...)
 	if err != nil {
-		_ = l.Close()
+		closeAll(ls)
 		return nil, err
 	}
 	return a, nil
 }
 
-func listen(ctx context.Context, fixed, prefer int) (net.Listener, error) {
-	try := func(port int) (net.Listener, error) {
-		return new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	}
-	if fixed != 0 {
-		l, err := try(fixed)
-		if err != nil {
-			return nil, &PortError{Port: fixed, Err: err}
-		}
-		return l, nil
-	}
-	if prefer != 0 {
-		if l, err := try(prefer); err == nil {
-			return l, nil
-		}
-	}
-	l, err := try(0)
-	if err != nil {
-		return nil, fmt.Errorf("listening on %s for the browser: %w", loopback, err)
-	}
-	return l, nil
-}
-
-const loopback = "127.0.0.1"
-
-func begin(ctx context.Context, o Options, l net.Listener) (*Attempt, error) {
-	at, ok := l.Addr().(*net.TCPAddr)
+// begin takes listeners of one port.
+func begin(ctx context.Context, o Options, ls ...net.Listener) (*Attempt, error) {
+	at, ok := ls[0].Addr().(*net.TCPAddr)
 	if !ok {
-		return nil, fmt.Errorf("listening on %s: no port", l.Addr())
+		return nil, fmt.Errorf("listening on %s: no port", ls[0].Addr())
 	}
 	a := &Attempt{
 		o: o, shows: newSubject(o.Server, o.Issuer), port: at.Port, state: newState(),
 		answers: make(chan url.Values, 1), spoiled: make(chan struct{}), settled: make(chan struct{}), done: make(chan struct{}),
 	}
-	visit, err := o.Authorize(ctx, a.origin()+callbackPath, a.state)
+	visit, err := o.Authorize(ctx, a.Origin()+callbackPath, a.state)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +115,7 @@ func begin(ctx context.Context, o Options, l net.Listener) (*Attempt, error) {
 	a.url = visit
 	var life context.Context
 	life, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go a.run(life, l)
+	go a.run(life, ls)
 	return a, nil
 }
 
@@ -155,8 +131,13 @@ func newState() string {
 // own, so it is for the user only; it holds nothing else that is secret.
 func (a *Attempt) URL() string { return a.url }
 
-// Port is where on 127.0.0.1 the attempt listens.
+// Port is where on this machine the attempt listens.
 func (a *Attempt) Port() int { return a.port }
+
+// Origin is how the address begins that the browser comes back to. A name may be
+// resolved to another address than the one that is meant (RFC 8252, section 8.3),
+// so it is an address unless the options want the name.
+func (a *Attempt) Origin() string { return "http://" + a.host(cmp.Or(a.o.Host, loopback)) }
 
 // Done is closed when the attempt has ended and nothing of it is left.
 func (a *Attempt) Done() <-chan struct{} { return a.done }
@@ -185,14 +166,14 @@ func (a *Attempt) Format(f fmt.State, _ rune) {
 }
 
 // run is the life of the attempt. It owns all that runs for it.
-func (a *Attempt) run(ctx context.Context, l net.Listener) {
+func (a *Attempt) run(ctx context.Context, ls []net.Listener) {
 	defer close(a.done)
 	if a.o.Release != nil {
 		defer a.o.Release()
 	}
 	defer a.cancel()
 
-	listening := newReception(http.HandlerFunc(a.serve), l)
+	listening := newReception(http.HandlerFunc(a.serve), ls)
 	a.err = a.await(ctx)
 	close(a.settled)
 	listening.end()

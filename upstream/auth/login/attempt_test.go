@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -524,6 +525,71 @@ func TestPorts(t *testing.T) {
 	}
 	if again := begin(fixed); again.Port() != taken {
 		t.Errorf("got port %d, want %d", again.Port(), taken)
+	}
+}
+
+// TestLocalhost: by that name, the browser comes back to either address of it, and
+// nobody else can be at one of them.
+func TestLocalhost(t *testing.T) {
+	var redirect string
+	o := Options{
+		Server: "s", Issuer: "https://a.example", Host: "localhost",
+		Authorize: func(_ context.Context, uri, _ string) (string, error) {
+			redirect = uri
+			return "https://a.example/", nil
+		},
+	}
+	a, err := Begin(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if want := fmt.Sprintf("http://localhost:%d", a.Port()); redirect != want+"/callback" || a.Origin() != want {
+		t.Errorf("got redirect URI %q and origin %q, want %s", redirect, a.Origin(), want)
+	}
+	addresses := []string{"127.0.0.1"}
+	if has6(t.Context()) {
+		addresses = append(addresses, "::1")
+	}
+	for _, address := range addresses {
+		conn, err := net.Dial("tcp", net.JoinHostPort(address, strconv.Itoa(a.Port())))
+		if err != nil {
+			t.Errorf("nobody listens on %s: %v", address, err)
+			continue
+		}
+		conn.Close()
+	}
+	for _, address := range ownAddresses(t) {
+		if slices.Contains(addresses, address) {
+			continue
+		}
+		if conn, err := net.Dial("tcp", net.JoinHostPort(address, strconv.Itoa(a.Port()))); err == nil {
+			conn.Close()
+			t.Errorf("listens on %s too", address)
+		}
+	}
+	a.Close()
+
+	for _, address := range addresses {
+		other, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(a.Port())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fixed, prefer := o, o
+		fixed.Port, prefer.Prefer = a.Port(), a.Port()
+		_, err = Begin(t.Context(), fixed)
+		if want := fmt.Sprintf("port %d on %s is in use", a.Port(), address); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
+		if another, err := Begin(t.Context(), prefer); err != nil {
+			t.Error(err)
+		} else {
+			if another.Port() == a.Port() {
+				t.Errorf("somebody is on %s, and the port was taken", address)
+			}
+			another.Close()
+		}
+		other.Close()
 	}
 }
 

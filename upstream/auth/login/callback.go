@@ -8,10 +8,6 @@ import (
 	"strings"
 )
 
-// origin is this listener as the redirect URI names it: by address, since a name
-// may be resolved to another (RFC 8252, section 8.3).
-func (a *Attempt) origin() string { return "http://" + a.host(loopback) }
-
 func (a *Attempt) host(name string) string { return net.JoinHostPort(name, strconv.Itoa(a.port)) }
 
 // serve answers one request. Until the state has been seen in it, it may come from
@@ -50,7 +46,7 @@ func (a *Attempt) answer(w http.ResponseWriter, query string) {
 // own name resolve to this machine (2025-11-25 and 2026-07-28, Security Best
 // Practices, on DNS rebinding). A browser that follows a redirect sends no Origin.
 func (a *Attempt) ours(r *http.Request) bool {
-	names := [...]string{a.host(loopback), a.host("localhost")}
+	names := [...]string{a.host(loopback), a.host(localhost)}
 	known := func(host string) bool { return strings.EqualFold(host, names[0]) || strings.EqualFold(host, names[1]) }
 	if !known(r.Host) {
 		return false

@@ -4,7 +4,7 @@
 //
 // # Design
 //
-// An [Attempt] is one login, once: a listener on 127.0.0.1, a state, and one
+// An [Attempt] is one login, once: a listener on this machine, a state, and one
 // goroutine that waits for whatever comes first of the answer, the end of its
 // time and its Close, and that ends all the others before it ends itself. What
 // the answer is worth is for the caller to find out (Options.Redeem), while the

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,20 +20,21 @@ var (
 // Why a [Attempt.Paste] is of no use; the attempt goes on.
 var (
 	ErrOther   = errors.New("this is from another login: open the link of this one, and paste what it leads to")
-	ErrNoReply = errors.New("this is not where the browser ended up: paste the whole address that begins with http://127.0.0.1")
+	ErrNoReply = errors.New("this is not where the browser ended up: paste the whole address, which has /callback in it")
 )
 
 // A PortError is a fixed port that cannot be listened on.
 type PortError struct {
-	Port int
-	Err  error
+	Port    int
+	Address string // "127.0.0.1" or "::1"; "" is the former
+	Err     error
 }
 
 func (e *PortError) Error() string {
 	if errors.Is(e.Err, syscall.EADDRINUSE) || errors.Is(e.Err, errWindowsInUse) {
-		return fmt.Sprintf("port %d on 127.0.0.1 is in use: end the program that uses it, or set another callback_port", e.Port)
+		return fmt.Sprintf("port %d on %s is in use: end the program that uses it, or set another callback_port", e.Port, cmp.Or(e.Address, loopback))
 	}
-	return fmt.Sprintf("port %d on 127.0.0.1 cannot be used, set another callback_port: %v", e.Port, e.Err)
+	return fmt.Sprintf("port %d on %s cannot be used, set another callback_port: %v", e.Port, cmp.Or(e.Address, loopback), e.Err)
 }
 
 func (e *PortError) Unwrap() error { return e.Err }

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// A reception serves one attempt's listener: few connections, one request on
+// A reception serves one attempt's listeners: few connections, one request on
 // each, and none of them for long.
 type reception struct {
-	server   *http.Server
-	listener net.Listener
-	serving  sync.WaitGroup // Serve
-	conns    sync.WaitGroup // what is in open
+	server    *http.Server
+	listeners []net.Listener
+	serving   sync.WaitGroup // Serve
+	conns     sync.WaitGroup // what is in open
 
 	mu   sync.Mutex
 	open map[net.Conn]http.ConnState
 }
 
-func newReception(h http.Handler, l net.Listener) *reception {
-	r := &reception{listener: l, open: map[net.Conn]http.ConnState{}}
+func newReception(h http.Handler, ls []net.Listener) *reception {
+	r := &reception{listeners: ls, open: map[net.Conn]http.ConnState{}}
 	r.server = &http.Server{
 		Handler:           h,
 		ReadTimeout:       readTime,
@@ -30,7 +30,9 @@ func newReception(h http.Handler, l net.Listener) *reception {
 		ConnState:         r.track,
 	}
 	r.server.SetKeepAlivesEnabled(false)
-	r.serving.Go(func() { _ = r.server.Serve(l) }) // ends when end closes the listener
+	for _, l := range ls {
+		r.serving.Go(func() { _ = r.server.Serve(l) }) // ends when end closes the listener
+	}
 	return r
 }
 
@@ -58,7 +60,7 @@ func (r *reception) track(conn net.Conn, state http.ConnState) {
 // is left. Browsers open connections that they never use: these are not waited
 // for.
 func (r *reception) end() {
-	_ = r.listener.Close()
+	closeAll(r.listeners)
 	r.serving.Wait()
 	for _, conn := range r.silent() {
 		conn.Close()
