@@ -10,6 +10,7 @@
 //   - realhosts_test.go, and the files beside it, are the hosts that people use:
 //     what they write, in which environment they start weir, how they end it.
 //   - oidc_test.go logs in at an authorization server that others have made.
+//   - complaints_test.go is what users of other gateways complain of at logins.
 //   - onelogin_test.go is many weirs with one login.
 //   - planted_test.go looks for secrets in all that weir says and leaves.
 //   - weirs_test.go is weirs behind weirs, beyond what the table plays with them.

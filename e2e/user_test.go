@@ -125,10 +125,17 @@ func (u *user) visits(t *testing.T) (all []visit) {
 
 const visitsFile = "visits.jsonl"
 
+// onlyLook is the argument for a browser whose user does nothing.
+const onlyLook = "--only-look"
+
 // browserMain is a browser whose user logs in and consents at once. What it has
 // seen it notes in visitsFile of the home.
 func browserMain() {
-	v, err := browse(context.Background(), os.Args[len(os.Args)-1], nil)
+	v := visit{URL: os.Args[len(os.Args)-1]}
+	var err error
+	if os.Args[1] != onlyLook {
+		v, err = browse(context.Background(), v.URL, nil)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
