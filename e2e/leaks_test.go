@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
+	"github.com/weir-mcp/weir/upstream/upstreamtest/authserver"
 )
 
 // TestNothingGrows: however calls end, and however often servers die, weir has
@@ -125,4 +127,76 @@ func TestLeaksAreSeen(t *testing.T) {
 	if got := withEnvironment("TMPDIR=" + p.temp); len(got) != 1 || !strings.Contains(got[0], strconv.Itoa(s.cmd.Process.Pid)) {
 		t.Errorf("processes: got %q, want the one with id %d", got, s.cmd.Process.Pid)
 	}
+}
+
+// TestNothingGrowsWithLogins: however often somebody logs in and out, tokens end
+// and logins are given up, weir has no more open files afterwards, no listener, and
+// no more children. Its memory it may use as it likes.
+func TestNothingGrowsWithLogins(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("open files are counted in /proc, which only Linux has")
+	}
+	t.Parallel()
+	server := authserver.New(t, authserver.Options{})
+	u := newUser(t, strings.Replace(protected(server), `"}}`, `", auth: {type: oauth2, login: ask}}}`, 1)).withBrowser()
+	s := u.serve(t, upstreamtest.Legacy)
+	s.tools(t)
+	logIn := func(want string) {
+		t.Helper()
+		until(t, "weir__login", func() bool {
+			return slices.ContainsFunc(s.tools(t), func(tool string) bool { return nameOf(t, tool) == "weir__login" })
+		})
+		if got := string(s.call(t, "weir__login", `{"server":"notes"}`).Raw); !strings.Contains(got, want) {
+			t.Errorf("weir__login: got %s, want %q", got, want)
+		}
+	}
+	round := func() {
+		server.Set(func(o *authserver.Options) { o.AuthorizeError = "access_denied" })
+		logIn("denied")
+		server.Set(func(o *authserver.Options) { o.AuthorizeError = "" })
+		logIn("ogged in")
+		until(t, "a call", func() bool { return strings.Contains(string(s.call(t, "notes__ok", `{}`).Raw), `"text":"ok"`) })
+		for range 5 {
+			server.Expire()
+			s.tryCall(t)
+		}
+		u.wants(t, []string{"Logged out"}, "logout", "notes")
+		until(t, "the log-out is noticed", func() bool {
+			return strings.Contains(string(s.call(t, "notes__ok", `{}`).Raw), "weir login notes")
+		})
+	}
+	round()
+	files, children := s.openFiles(t), s.children(t)
+	for range 5 {
+		round()
+	}
+	const pooled = 3 // as above
+	until(t, fmt.Sprintf("no more than %d open files", files+pooled), func() bool { return s.openFiles(t) <= files+pooled })
+	until(t, "no listener", func() bool { return s.listeners(t) == 0 })
+	until(t, fmt.Sprintf("no more than %d children", children), func() bool { return s.children(t) <= children })
+}
+
+// listeners counts the TCP ports that the server listens on.
+func (h *host) listeners(t *testing.T) (n int) {
+	t.Helper()
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", h.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listening := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 9 && fields[3] == "0A" {
+			listening["socket:["+fields[9]+"]"] = true
+		}
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", h.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if target, err := os.Readlink(file); err == nil && listening[target] {
+			n++
+		}
+	}
+	return n
 }
