@@ -63,6 +63,7 @@ type oauth struct {
 	ClientID          *text         `yaml:"client_id"`
 	ClientSecret      *text         `yaml:"client_secret"`
 	PrivateKey        *text         `yaml:"private_key"`
+	KeyID             *text         `yaml:"key_id"` // of private_key
 	ClientAuth        *text         `yaml:"client_auth"` // basic or post; default: as the server says
 	ClientMetadataURL *text         `yaml:"client_metadata_url"`
 	Issuer            *text         `yaml:"issuer"`
@@ -88,6 +89,7 @@ type identityProvider struct {
 	ClientID         *text `yaml:"client_id"`
 	ClientSecret     *text `yaml:"client_secret"`
 	PrivateKey       *text `yaml:"private_key"`
+	KeyID            *text `yaml:"key_id"`
 	ClientAuth       *text `yaml:"client_auth"`
 	SubjectToken     *text `yaml:"subject_token"`
 	SubjectTokenType *text `yaml:"subject_token_type"` // id_token (default), refresh_token or saml2

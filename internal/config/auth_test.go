@@ -61,9 +61,9 @@ func TestAuth(t *testing.T) {
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{ClientMetadataURL: "https://me.example/client.json"}},
 		},
 		{
-			`{url: "https://x/", auth: {type: oauth2, grant: client_credentials, client_id: c, private_key: "${WEIR_TEST_KEY}", token_url: "http://127.0.0.1:9/token?tenant=a"}}`,
+			`{url: "https://x/", auth: {type: oauth2, grant: client_credentials, client_id: c, private_key: "${WEIR_TEST_KEY}", key_id: k1, token_url: "http://127.0.0.1:9/token?tenant=a"}}`,
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{
-				Grant: auth.ClientCredentials, ClientID: "c", PrivateKey: testKey, TokenURL: "http://127.0.0.1:9/token?tenant=a",
+				Grant: auth.ClientCredentials, ClientID: "c", PrivateKey: testKey, KeyID: "k1", TokenURL: "http://127.0.0.1:9/token?tenant=a",
 			}},
 		},
 	} {
@@ -123,6 +123,8 @@ func TestBrokenAuth(t *testing.T) {
 		{remote + `{type: oauth2, client_id: c, private_key: /home/u/key.pem}`, `auth.private_key: it is no key in PEM (for one in a file, write ${file:PATH})`},
 		{remote + `{type: oauth2, private_key: "${file:k}"}`, `auth.private_key: it needs a "client_id"`},
 		{remote + `{type: oauth2, client_id: c, client_secret: s, private_key: "${file:k}"}`, `auth: it has both a "client_secret" and a "private_key"`},
+		{remote + `{type: oauth2, client_id: c, client_secret: s, key_id: k1}`, `auth.key_id: it names a "private_key", and there is none`},
+		{remote + `{type: oauth2, client_id: c, private_key: "${file:k}", key_id: ""}`, `auth.key_id: it is empty`},
 		{remote + `{type: oauth2, client_id: "${file:c}"}`, `auth.client_id: ${file:} and ${keyring:} are not possible here (only in args, env, url, headers and the secrets of auth)`},
 		{remote + `{type: oauth2, issuer: "http://as.example"}`, `auth.issuer: it must begin with https:// (http:// is for this machine only)`},
 		{remote + `{type: oauth2, issuer: "as.example"}`, `auth.issuer: it must begin with https:// (http:// is for this machine only)`},

@@ -59,6 +59,7 @@ func (m *oauthMaker) make() {
 		made.ClientSecret = m.secret(m.pos, "client_secret", m.ClientSecret)
 	}
 	made.PrivateKey = m.privateKey("private_key", m.PrivateKey)
+	made.KeyID = m.given("key_id", m.KeyID)
 	m.scopes()
 	made.CallbackHost = m.oneOf("callback_host", m.CallbackHost, callbackHosts)
 	m.callbackPort()
@@ -86,6 +87,7 @@ func (m *oauthMaker) identityProvider() {
 	made.ClientAuth = m.oneOf(withinProvider+"client_auth", p.ClientAuth, clientAuths)
 	made.SubjectTokenType = m.oneOf(withinProvider+"subject_token_type", p.SubjectTokenType, subjectTokenTypes)
 	made.PrivateKey = m.privateKey(withinProvider+"private_key", p.PrivateKey)
+	made.KeyID = m.given(withinProvider+"key_id", p.KeyID)
 	if p.ClientSecret != nil {
 		made.ClientSecret = m.secret(p.Pos, withinProvider+"client_secret", p.ClientSecret)
 	}
@@ -103,6 +105,8 @@ func (m *oauthMaker) identityProvider() {
 		m.fail(p.TokenURL.pos, `auth.identity_provider: it has both an "issuer" and a "token_url"; one of them says where tokens are exchanged`)
 	case p.ClientSecret != nil && p.PrivateKey != nil:
 		m.fail(p.PrivateKey.pos, `auth.identity_provider: it has both a "client_secret" and a "private_key"`)
+	case p.KeyID != nil && p.PrivateKey == nil:
+		m.fail(p.KeyID.pos, `auth.identity_provider.key_id: it names a "private_key", and there is none`)
 	case p.ClientAuth != nil && p.ClientSecret == nil:
 		m.fail(p.ClientAuth.pos, `auth.identity_provider.client_auth: it says how a "client_secret" is sent, and there is none`)
 	}
@@ -293,6 +297,8 @@ func (m *oauthMaker) together() {
 	switch {
 	case m.ClientAuth != nil && m.ClientSecret == nil:
 		m.fail(m.ClientAuth.pos, `auth.client_auth: it says how a "client_secret" is sent, and there is none`)
+	case m.KeyID != nil && m.PrivateKey == nil:
+		m.fail(m.KeyID.pos, `auth.key_id: it names a "private_key", and there is none`)
 	case m.ClientMetadataURL != nil && m.ClientID != nil:
 		m.fail(m.ClientMetadataURL.pos, `auth.client_metadata_url: there is a "client_id" already`)
 	}

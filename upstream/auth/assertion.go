@@ -23,19 +23,20 @@ const assertionTime = 5 * time.Minute
 // A signer signs assertions of who the client is (RFC 7523, section 2.2).
 type signer struct {
 	key    crypto.Signer
+	id     string // of the key; "" for none
 	method jwt.SigningMethod
 }
 
 // newSigner chooses the algorithm: one that fits the key, and that the server
 // takes if it says what it takes.
-func newSigner(key crypto.Signer, taken []string) (*signer, error) {
+func newSigner(key crypto.Signer, id string, taken []string) (*signer, error) {
 	fitting, err := methodsOf(key)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range fitting {
 		if taken == nil || slices.Contains(taken, m.Alg()) {
-			return &signer{key, m}, nil
+			return &signer{key, id, m}, nil
 		}
 	}
 	return nil, fmt.Errorf("auth.private_key: a key that signs with %s, which the authorization server does not take", fitting[0].Alg())
@@ -69,6 +70,9 @@ func (s *signer) assertion(client, audience string) (string, error) {
 		"iss": client, "sub": client, "aud": audience, "jti": rand.Text(),
 		"iat": now.Unix(), "exp": now.Add(assertionTime).Unix(),
 	})
+	if s.id != "" {
+		token.Header["kid"] = s.id // of several keys, it says which (RFC 7515, section 4.1.4)
+	}
 	signed, err := token.SignedString(s.key)
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)

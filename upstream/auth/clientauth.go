@@ -48,7 +48,7 @@ func configuredClient(s *settings, id string, server *discovery.Server) (*client
 			c.audience = s.tokenURL
 		}
 		var err error
-		c.signer, err = newSigner(s.key, algs)
+		c.signer, err = newSigner(s.key, s.keyID, algs)
 		return c, err
 	case s.secret == "":
 	case s.clientAuth != "":

@@ -59,6 +59,7 @@ type OAuth struct {
 	ClientID     string // as registered beforehand; "" registers, where that is possible
 	ClientSecret string // "" for a public client, and one with a PrivateKey
 	PrivateKey   string // PEM, to sign assertions with (private_key_jwt); "" for none
+	KeyID        string // names PrivateKey in assertions; "" does not
 	ClientAuth   string // how the secret is sent: "basic" or "post"; "" finds out
 
 	// ClientMetadataURL is where a document about this client lies, to be its
@@ -101,6 +102,7 @@ type IdentityProvider struct {
 	ClientID     string // of weir there; required
 	ClientSecret string // "" for a public client, and one with a PrivateKey
 	PrivateKey   string // PEM, to sign assertions with (private_key_jwt); "" for none
+	KeyID        string // names PrivateKey in assertions; "" does not
 	ClientAuth   string // how the secret is sent: "basic" or "post"; "" finds out
 
 	// SubjectToken is what the user has by signing in. It is read anew each time one

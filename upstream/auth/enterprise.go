@@ -53,6 +53,7 @@ func (a *Authenticator) readProvider(ctx context.Context) (*settings, error) {
 		{"token_url", p.TokenURL, &s.tokenURL},
 		{"client_id", p.ClientID, &s.clientID},
 		{"client_secret", p.ClientSecret, &hiddenText},
+		{"key_id", p.KeyID, &s.keyID},
 	} {
 		if *t.into, err = a.text(ctx, within+t.key, t.text); err != nil {
 			return nil, err

@@ -100,7 +100,7 @@ func (m *machine) digest(set *settings) string {
 		idp = m.digest(set.idp)
 	}
 	return fmt.Sprintf("%x", maphash.Comparable(m.seed, [...]string{
-		set.at.text, set.clientID, string(set.secret), key, set.issuer, set.tokenURL, scopeKey(set.scopes),
+		set.at.text, set.clientID, string(set.secret), key, set.keyID, set.issuer, set.tokenURL, scopeKey(set.scopes),
 		set.metadataURL, string(set.shown), idp,
 	}))
 }

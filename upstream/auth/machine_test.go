@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/upstreamtest/authserver"
 )
@@ -96,17 +98,33 @@ func TestPrivateKeys(t *testing.T) {
 			text := pemOf(t, key)
 			w := machineWorld(t, authserver.Options{}, authserver.Client{Key: key.Public()}, auth.OAuth{PrivateKey: text})
 			w.process().works()
-			if form := one(t, w.server.Granted("client_credentials")).Form; form.Has("client_id") || form.Get("client_assertion") == "" {
+			form := one(t, w.server.Granted("client_credentials")).Form
+			if form.Has("client_id") || keyIDOf(t, form.Get("client_assertion")) != nil {
 				t.Errorf("got %v", form)
 			}
 			// And as somebody who logs in.
 			w = newWorld(t, authserver.Options{Clients: []authserver.Client{{ID: "me", Key: key.Public()}}})
-			w.config = auth.OAuth{ClientID: "me", PrivateKey: strings.ReplaceAll(text, "\n", `\n`)}
+			w.config = auth.OAuth{ClientID: "me", PrivateKey: strings.ReplaceAll(text, "\n", `\n`), KeyID: "2026-11"}
 			p := w.loggedIn()
 			w.server.Expire()
 			p.works()
+			for _, e := range w.server.At("/token") {
+				if id := keyIDOf(t, e.Form.Get("client_assertion")); id != "2026-11" {
+					t.Errorf("%s: got the key id %v", e.Form.Get("grant_type"), id)
+				}
+			}
 		})
 	}
+}
+
+// keyIDOf is the name of the key that has signed an assertion; nil if it has none.
+func keyIDOf(t *testing.T, assertion string) any {
+	t.Helper()
+	token, _, err := jwt.NewParser().ParseUnverified(assertion, jwt.MapClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Header["kid"]
 }
 
 func pemOf(t *testing.T, key any) string {

@@ -177,7 +177,7 @@ func clientOf(set *settings, c *credentials.Client) (*client, error) {
 		if set.key == nil {
 			return nil, errors.New("the login was had with a private key, and there is none any more: log in again")
 		}
-		s, err := newSigner(set.key, nil)
+		s, err := newSigner(set.key, set.keyID, nil)
 		return &client{id: c.ID, method: privateKeyJWT, signer: s, audience: c.Issuer}, err
 	}
 	held := secret(c.Secret)

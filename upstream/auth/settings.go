@@ -20,6 +20,7 @@ type settings struct {
 	clientID    string
 	secret      secret
 	key         crypto.Signer // nil for none
+	keyID       string        // of key, as the authorization server knows it; "" for none
 	clientAuth  string        // token_endpoint_auth_method of the secret; "" finds out
 	metadataURL string
 	issuer      string
@@ -49,6 +50,7 @@ func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
 		{"account", o.Account, &s.account},
 		{"client_id", o.ClientID, &s.clientID},
 		{"client_secret", o.ClientSecret, &hiddenText},
+		{"key_id", o.KeyID, &s.keyID},
 		{"client_metadata_url", o.ClientMetadataURL, &s.metadataURL},
 		{"issuer", o.Issuer, &s.issuer},
 		{"token_url", o.TokenURL, &s.tokenURL},

@@ -42,7 +42,7 @@ func TestAlgorithms(t *testing.T) {
 		"Ed25519":        {ed, nil, "EdDSA"},
 		"not taken":      {ed, []string{"RS256"}, ""},
 	} {
-		s, err := newSigner(tt.key, tt.taken)
+		s, err := newSigner(tt.key, "", tt.taken)
 		if (err == nil) != (tt.want != "") {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
