@@ -63,12 +63,13 @@ type oauth struct {
 	ClientID          *text         `yaml:"client_id"`
 	ClientSecret      *text         `yaml:"client_secret"`
 	PrivateKey        *text         `yaml:"private_key"`
-	KeyID             *text         `yaml:"key_id"` // of private_key
+	KeyID             *text         `yaml:"key_id"`      // of private_key
 	ClientAuth        *text         `yaml:"client_auth"` // basic or post; default: as the server says
 	ClientMetadataURL *text         `yaml:"client_metadata_url"`
 	Issuer            *text         `yaml:"issuer"`
 	TokenURL          *text         `yaml:"token_url"`
 	Scopes            []string      `yaml:"scopes"`
+	Resource          *text         `yaml:"resource"`      // a URI or none; default: what the server calls itself
 	CallbackHost      *text         `yaml:"callback_host"` // 127.0.0.1 (default) or localhost
 	CallbackPort      *int          `yaml:"callback_port"`
 	Login             *text         `yaml:"login"` // auto (default) or ask

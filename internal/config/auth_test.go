@@ -46,11 +46,11 @@ func TestAuth(t *testing.T) {
 		{`{url: "https://x/", auth: {type: oauth2}}`, auth.Config{Kind: auth.OAuth2}},
 		{
 			`{url: "https://x/", auth: {type: oauth2, grant: authorization_code, client_id: c, client_secret: "${WEIR_TEST_TOKEN}", client_auth: post,
-			  issuer: "https://as.example/t", scopes: ["a:b", "https://x/.default"], callback_host: localhost, callback_port: 7777, login: ask, account: work,
+			  issuer: "https://as.example/t", scopes: ["a:b", "https://x/.default"], resource: "api://acme", callback_host: localhost, callback_port: 7777, login: ask, account: work,
 			  authorize_params: {access_type: offline, audience: "https://api.example/"}}}`,
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{
 				Grant: auth.AuthorizationCode, ClientID: "c", ClientSecret: "s3cret", ClientAuth: "post",
-				Issuer: "https://as.example/t", Scopes: []string{"a:b", "https://x/.default"}, CallbackHost: "localhost", CallbackPort: 7777, Ask: true, Account: "work",
+				Issuer: "https://as.example/t", Scopes: []string{"a:b", "https://x/.default"}, Resource: "api://acme", CallbackHost: "localhost", CallbackPort: 7777, Ask: true, Account: "work",
 				AuthorizeParams: map[string]string{"access_type": "offline", "audience": "https://api.example/"},
 			}},
 		},
@@ -61,9 +61,9 @@ func TestAuth(t *testing.T) {
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{ClientMetadataURL: "https://me.example/client.json"}},
 		},
 		{
-			`{url: "https://x/", auth: {type: oauth2, grant: client_credentials, client_id: c, private_key: "${WEIR_TEST_KEY}", key_id: k1, token_url: "http://127.0.0.1:9/token?tenant=a"}}`,
+			`{url: "https://x/", auth: {type: oauth2, grant: client_credentials, client_id: c, private_key: "${WEIR_TEST_KEY}", key_id: k1, resource: none, token_url: "http://127.0.0.1:9/token?tenant=a"}}`,
 			auth.Config{Kind: auth.OAuth2, OAuth: auth.OAuth{
-				Grant: auth.ClientCredentials, ClientID: "c", PrivateKey: testKey, KeyID: "k1", TokenURL: "http://127.0.0.1:9/token?tenant=a",
+				Grant: auth.ClientCredentials, ClientID: "c", PrivateKey: testKey, KeyID: "k1", Resource: auth.NoResource, TokenURL: "http://127.0.0.1:9/token?tenant=a",
 			}},
 		},
 	} {
@@ -138,6 +138,10 @@ func TestBrokenAuth(t *testing.T) {
 		{remote + `{type: oauth2, token_url: "https://as.example/token"}`, `auth.token_url: this key is for grant client_credentials, jwt_bearer or enterprise (for a login, name the issuer, if anything)`},
 		{remote + `{type: oauth2, scopes: ["a b"]}`, `auth.scopes: "a b" is not a scope (each stands by itself, without spaces)`},
 		{remote + `{type: oauth2, scopes: ["a\u0000"]}`, `auth.scopes: "a\x00" is not a scope (each stands by itself, without spaces)`},
+		{remote + `{type: oauth2, resource: ""}`, `auth.resource: it is empty`},
+		{remote + `{type: oauth2, resource: off}`, `auth.resource: "off" is no absolute URI without a fragment (want one, or none)`},
+		{remote + `{type: oauth2, resource: "https://x/#a"}`, `auth.resource: "https://x/#a" is no absolute URI without a fragment (want one, or none)`},
+		{remote + `{type: oauth2, resource: "https://x/ y"}`, `auth.resource: "https://x/ y" is no absolute URI without a fragment (want one, or none)`},
 		{remote + `{type: oauth2, callback_host: "::1"}`, `auth.callback_host: unknown word "::1" (want 127.0.0.1 or localhost)`},
 		{remote + `{type: oauth2, grant: client_credentials, client_id: c, client_secret: s, callback_host: localhost}`, `auth.callback_host: this key is for grant authorization_code`},
 		{remote + `{type: oauth2, callback_port: 0}`, `auth.callback_port: 0 is not a port (want 1 to 65535)`},
@@ -241,6 +245,7 @@ func TestAuthIdentity(t *testing.T) {
 		`auth: {type: oauth2, client_id: c, account: a, issuer: "https://bs/", scopes: [s]}`,
 		`auth: {type: oauth2, client_id: c, account: a, issuer: "https://as/", scopes: [s, t]}`,
 		`auth: {type: oauth2, client_id: c, account: a, issuer: "https://as/", scopes: [s], authorize_params: {audience: x}}`,
+		`auth: {type: oauth2, client_id: c, account: a, issuer: "https://as/", scopes: [s], resource: none}`,
 		`auth: {type: bearer, token: c}`, `auth: {type: bearer, token: "${WEIR_TEST_TOKEN}"}`, `auth: {type: bearer, token: "${file:/dev/null}"}`,
 		`auth: {type: api_key, value: c}`, `auth: {type: api_key, value: c, header: X-K}`, `auth: {type: basic, username: c, password: d}`,
 	} {

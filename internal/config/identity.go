@@ -44,6 +44,9 @@ func authIdentity(c *auth.Config) (id identity) {
 	o := &c.OAuth
 	id = id.texts("oauth", string(o.Grant), o.ClientID, o.ClientSecret, o.PrivateKey, o.ClientMetadataURL, o.Issuer, o.TokenURL, o.Account)
 	id = id.texts("scopes", o.Scopes...)
+	if o.Resource != "" {
+		id = id.texts("resource", o.Resource)
+	}
 	if o.Assertion != "" {
 		id = id.texts("assertion", o.Assertion)
 	}

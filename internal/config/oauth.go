@@ -61,6 +61,7 @@ func (m *oauthMaker) make() {
 	made.PrivateKey = m.privateKey("private_key", m.PrivateKey)
 	made.KeyID = m.given("key_id", m.KeyID)
 	m.scopes()
+	made.Resource = m.resource()
 	made.CallbackHost = m.oneOf("callback_host", m.CallbackHost, callbackHosts)
 	m.callbackPort()
 	m.authorizeParams()
@@ -178,6 +179,21 @@ func (m *oauthMaker) address(key string, t *text) string {
 	}
 	if err != nil {
 		m.fail(t.pos, "auth.%s: %v", key, err)
+	}
+	return value
+}
+
+// resource is a resource indicator (RFC 8707, section 2), or the word for none; ""
+// if it is not given.
+func (m *oauthMaker) resource() string {
+	before := len(m.errs)
+	value := m.given("resource", m.Resource)
+	if m.Resource == nil || len(m.errs) > before || value == auth.NoResource {
+		return value
+	}
+	u, err := url.Parse(value)
+	if err != nil || !u.IsAbs() || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) {
+		m.fail(m.Resource.pos, "auth.resource: %q is no absolute URI without a fragment (want one, or none)", value)
 	}
 	return value
 }

@@ -47,6 +47,10 @@ const (
 	Enterprise        Grant = "enterprise"         // an identity provider says who the user is (enterprise-managed authorization)
 )
 
+// NoResource is the resource of an authorization server that takes no resource
+// indicators. What its tokens are good for is not in weir's hand then.
+const NoResource = "none"
+
 // NeedsPerson reports whether somebody has to log in with a browser to have
 // tokens: if not, weir gets them by itself.
 func (g Grant) NeedsPerson() bool { return g == "" || g == AuthorizationCode }
@@ -69,6 +73,10 @@ type OAuth struct {
 	Issuer   string // the only authorization server to trust; "" is the one the server names
 	TokenURL string // where tokens are had, with nothing asked, for grants without a person; "" finds out
 	Scopes   []string
+
+	// Resource is what tokens are asked for (RFC 8707): a URI, or NoResource to
+	// say nothing of it; "" is what the server calls itself.
+	Resource string
 
 	// Assertion is the token that says who weir is, for JWTBearer: a JWT for the
 	// authorization server. It is read anew each time one is needed.

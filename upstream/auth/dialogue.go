@@ -141,7 +141,10 @@ func (d *dialogue) authorize(ctx context.Context, redirectURI, state string) (st
 	config := oauth2.Config{
 		ClientID: d.client.ID, RedirectURL: redirectURI, Scopes: d.scopes, Endpoint: oauth2.Endpoint{AuthURL: d.server.Authorization},
 	}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(d.verifier), oauth2.SetAuthURLParam("resource", d.resource.ID)}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(d.verifier)}
+	if resource := d.set.indicator(d.resource.ID); resource != "" {
+		options = append(options, oauth2.SetAuthURLParam("resource", resource))
+	}
 	if d.p.a.binds(d.server) {
 		if d.bond, err = newBond(d.p.a.server); err != nil {
 			return "", err
@@ -226,10 +229,9 @@ func (d *dialogue) exchange(ctx context.Context, code string) (*granted, error) 
 		return nil, err
 	}
 	c.bond = d.bond
-	request := tokenRequest{d.server.Token, c, url.Values{
-		"grant_type": {string(AuthorizationCode)}, "code": {code}, "redirect_uri": {d.redirect},
-		"code_verifier": {d.verifier}, "resource": {d.resource.ID},
-	}}
+	request := tokenRequest{d.server.Token, c, withResource(url.Values{
+		"grant_type": {string(AuthorizationCode)}, "code": {code}, "redirect_uri": {d.redirect}, "code_verifier": {d.verifier},
+	}, d.set.indicator(d.resource.ID))}
 	got, err := request.send(ctx, d.guard)
 	if refused, ok := errors.AsType[*endpointError](err); ok && refused.ofClient() && d.client.Port != 0 {
 		if err := d.p.k.o.Store.RemoveClient(ctx, d.server.Issuer, d.set.at.text); err != nil {
@@ -257,7 +259,7 @@ func (d *dialogue) keep(ctx context.Context, got *granted) error {
 	}
 	l := &credentials.Login{
 		Key: credentials.Key{
-			Issuer: d.server.Issuer, Resource: d.resource.ID, Client: d.client.ID, Account: d.set.account,
+			Issuer: d.server.Issuer, Resource: cmp.Or(d.set.indicator(d.resource.ID), d.resource.ID), Client: d.client.ID, Account: d.set.account,
 		},
 		Endpoint:   d.set.at.text,
 		Access:     string(got.access),

@@ -135,14 +135,13 @@ func (a *Authenticator) exchangeRequest(ctx context.Context, set *settings, from
 	if err != nil {
 		return nil, &endpointError{what: "authenticating at the identity provider", err: err}
 	}
-	params := url.Values{
+	params := withResource(url.Values{
 		"grant_type":           {tokenExchange},
 		"requested_token_type": {idJAG},
 		"audience":             {from.issuer(set)},
-		"resource":             {from.resource},
 		"subject_token":        {string(subject)},
 		"subject_token_type":   {tokenTypes + cmp.Or(a.config.OAuth.IdentityProvider.SubjectTokenType, idToken)},
-	}
+	}, from.resource)
 	if len(scopes) > 0 {
 		params.Set("scope", strings.Join(scopes, " "))
 	}

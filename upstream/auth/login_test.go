@@ -79,6 +79,34 @@ func TestLoginSaysWhatMustBeSaid(t *testing.T) {
 	}
 }
 
+// TestResourceAsConfigured: it is named in all requests of a login or in none,
+// where the configuration knows better than the server.
+func TestResourceAsConfigured(t *testing.T) {
+	for configured, want := range map[string][]string{auth.NoResource: nil, "api://acme": {"api://acme"}} {
+		w := newWorld(t, authserver.Options{ResourceIgnored: true})
+		w.config.Resource = configured
+		p := w.loggedIn()
+		w.server.Expire()
+		p.works()
+		for _, e := range append(w.server.At("/authorize"), w.server.At("/token")...) {
+			if got := e.Form["resource"]; !slices.Equal(got, want) {
+				t.Errorf("resource %s: %s %s: got %q, want %q", configured, e.Path, e.Form.Get("grant_type"), got, want)
+			}
+		}
+		if got := len(w.server.At("/token")); got != 2 {
+			t.Errorf("got %d requests for tokens, want 2", got)
+		}
+
+		m := machineWorld(t, authserver.Options{ResourceIgnored: true}, authserver.Client{Secret: "s3cret"}, auth.OAuth{
+			ClientSecret: "s3cret", Resource: configured,
+		})
+		m.process().works()
+		if got := one(t, m.server.Granted("client_credentials")).Form["resource"]; !slices.Equal(got, want) {
+			t.Errorf("resource %s: client credentials: got %q, want %q", configured, got, want)
+		}
+	}
+}
+
 func one(t *testing.T, events []authserver.Event) authserver.Event {
 	t.Helper()
 	if len(events) != 1 {

@@ -41,7 +41,7 @@ type machine struct {
 type whereto struct {
 	server   *discovery.Server // nil if only the token endpoint is known
 	token    string
-	resource string
+	resource string // "" is not named
 	scopes   []string
 	post     bool // the secret is sent in the body, as was found out
 }
@@ -87,7 +87,7 @@ func (m *machine) explicit(set *settings) (*whereto, error) {
 	if err != nil || u.Host == "" || !isSecure(u) {
 		return nil, errors.New("auth.token_url: this is no URL that a secret may be sent to; use https")
 	}
-	return &whereto{token: set.tokenURL, resource: discovery.CanonicalResource(set.at.url), scopes: set.scopes}, nil
+	return &whereto{token: set.tokenURL, resource: set.indicator(discovery.CanonicalResource(set.at.url)), scopes: set.scopes}, nil
 }
 
 // digest tells settings apart by their credentials.
@@ -101,7 +101,7 @@ func (m *machine) digest(set *settings) string {
 	}
 	return fmt.Sprintf("%x", maphash.Comparable(m.seed, [...]string{
 		set.at.text, set.clientID, string(set.secret), key, set.keyID, set.issuer, set.tokenURL, scopeKey(set.scopes),
-		set.metadataURL, string(set.shown), idp,
+		set.metadataURL, set.resource, string(set.shown), idp,
 	}))
 }
 
@@ -360,7 +360,7 @@ func find(ctx context.Context, g *guard.Client, set *settings, before *whereto, 
 	if len(scopes) == 0 {
 		scopes = resource.Scopes
 	}
-	return &whereto{server: server, token: server.Token, resource: resource.ID, scopes: scopes}, nil
+	return &whereto{server: server, token: server.Token, resource: set.indicator(resource.ID), scopes: scopes}, nil
 }
 
 // stamp is a keyed digest of the credentials, as the references hold them now.

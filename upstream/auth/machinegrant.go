@@ -61,7 +61,7 @@ func (m *machine) request(ctx context.Context, g *guard.Client, set *settings, f
 // params are those of the grant, with the resource (RFC 8707, section 2.2). The
 // error is an *endpointError.
 func (m *machine) params(ctx context.Context, set *settings, from *whereto, scopes []string) (url.Values, error) {
-	params := url.Values{"grant_type": {string(ClientCredentials)}, "resource": {from.resource}}
+	params := withResource(url.Values{"grant_type": {string(ClientCredentials)}}, from.resource)
 	if len(scopes) > 0 {
 		params.Set("scope", strings.Join(scopes, " "))
 	}

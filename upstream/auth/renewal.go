@@ -145,9 +145,13 @@ func (p *person) ask(old *credentials.Login) (*credentials.Login, error) {
 	}
 	g := p.a.guard(set)
 	defer g.Close()
-	request := tokenRequest{old.Token, c, url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {old.Refresh}, "resource": {old.Key.Resource},
-	}}
+	resource := old.Key.Resource // what the login was for, whatever is configured since
+	if set.resource == NoResource {
+		resource = ""
+	}
+	request := tokenRequest{old.Token, c, withResource(url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {old.Refresh},
+	}, resource)}
 	got, err := request.send(ctx, g)
 	fresh := *old
 	if refused, ok := errors.AsType[*endpointError](err); ok {

@@ -26,6 +26,7 @@ type settings struct {
 	issuer      string
 	tokenURL    string
 	scopes      []string
+	resource    string // NoResource, a URI, or "" for that of the server
 	extra       url.Values
 
 	shown secret    // what says who weir or its user is, for grants that have it
@@ -54,6 +55,7 @@ func (a *Authenticator) readSettings(ctx context.Context) (*settings, error) {
 		{"client_metadata_url", o.ClientMetadataURL, &s.metadataURL},
 		{"issuer", o.Issuer, &s.issuer},
 		{"token_url", o.TokenURL, &s.tokenURL},
+		{"resource", o.Resource, &s.resource},
 	} {
 		if *t.into, err = a.text(ctx, t.key, t.text); err != nil {
 			return nil, err
@@ -103,6 +105,27 @@ func (s *settings) isClient(c *credentials.Client) bool {
 // admitsIssuer compares as people write issuers.
 func (s *settings) admitsIssuer(issuer string) bool {
 	return s.issuer == "" || strings.TrimSuffix(s.issuer, "/") == strings.TrimSuffix(issuer, "/")
+}
+
+// indicator is how the resource is named to an authorization server, whatever the
+// server calls itself; "" if it is not.
+func (s *settings) indicator(itself string) string {
+	switch s.resource {
+	case "":
+		return itself
+	case NoResource:
+		return ""
+	}
+	return s.resource
+}
+
+// withResource adds the resource to the parameters of a request (RFC 8707, section
+// 2), if it is to be named.
+func withResource(params url.Values, resource string) url.Values {
+	if resource != "" {
+		params.Set("resource", resource)
+	}
+	return params
 }
 
 // authMethod translates the configured way to send a secret.
