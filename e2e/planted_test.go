@@ -51,7 +51,7 @@ servers:
   works: {url: "ECHO/works", auth: {type: bearer, token: "${PLANTED_TOKEN}"}}
   robot: {url: NOTES, auth: {type: oauth2, grant: client_credentials, client_id: robot, client_secret: "${PLANTED_SECRET}"}}
   stray: {url: NOTES, auth: {type: oauth2, grant: client_credentials, client_id: robot, client_secret: "${PLANTED_WRONG}"}}
-  notes: {url: NOTES, auth: {type: oauth2, client_id: person, client_secret: "${PLANTED_SECRET}"}}
+  notes: {url: NOTES, auth: {type: oauth2, client_id: person, client_secret: "${PLANTED_SECRET}", login: ask}}
 `
 
 // echoing is a server that repeats the credentials that it is sent in all ways of
@@ -293,11 +293,11 @@ var repeating = []authserver.Reply{
 	{Status: 200, Body: `{"access_token":{%q:1}}`},
 }
 
-// repeat has the token endpoint answer with what it was just sent, to requests of
-// all kinds.
+// repeat has the token endpoint answer with what it was just sent, and with what it
+// knows besides, to requests of all kinds.
 func (p *plot) repeat(reply authserver.Reply) {
 	p.t.Helper()
-	for _, known := range []string{p.latest("refresh-"), p.latest("access-"), planted["secret"], strings.Join(p.server.Secrets(), " ")} {
+	for _, known := range []string{p.latest("refresh-"), p.latest("access-") + " " + strings.Join(p.server.Secrets(), " "), planted["secret"]} {
 		body := fmt.Sprintf(reply.Body, known)
 		p.server.Set(func(o *authserver.Options) {
 			o.Refresh = &authserver.Reply{Status: reply.Status, Body: body}
@@ -308,8 +308,8 @@ func (p *plot) repeat(reply authserver.Reply) {
 		p.call("robot__ok")
 		p.call("stray__ok")
 		p.run("login", "notes")
-		p.logIn()
 	}
+	p.logIn()
 }
 
 // latest is the last secret of a kind that the server has given out.
@@ -334,7 +334,6 @@ func (p *plot) misuse() {
 		}
 	})
 	p.callAll()
-	p.look()
 	p.logIn()
 	p.server.Set(func(o *authserver.Options) {
 		o.Challenge = func(w http.ResponseWriter, r *http.Request, _ string) {
@@ -360,6 +359,8 @@ func (p *plot) refuseLogin() {
 	})
 	p.run("login", "notes", "--scopes", "more")
 	p.run("logout", "notes")
+	p.callAll()
+	p.hear("weir__login", p.weir.call(p.t, "weir__login", `{"server":"notes"}`).Raw)
 	p.callAll()
 	p.look()
 }
@@ -388,7 +389,6 @@ func TestNoSecretIsShown(t *testing.T) {
 	p := newPlot(t)
 	p.serve()
 	p.callAll()
-	p.look()
 	p.logIn()
 	p.callAll()
 	p.server.Expire()
