@@ -36,19 +36,20 @@ func readLogin(a *ownArguments) deed {
 // is the only one that wants it. nil is one that wants none. One that is not there
 // for the principal is like one that is not there at all.
 func (v *view) toLogIn(name string) (*server, error) {
+	wanting := slices.DeleteFunc(slices.Clone(v.wanting), func(s *server) bool { return !s.wantsLogin() })
 	switch {
 	case name != "":
-	case len(v.wanting) == 0:
+	case len(wanting) == 0:
 		return nil, nil
-	case len(v.wanting) == 1:
-		return v.wanting[0], nil
+	case len(wanting) == 1:
+		return wanting[0], nil
 	default:
-		return nil, &ChangeError{Kind: upstream.KindValidation, Text: "Several servers want a login: " + namesOfServers(v.wanting) + ". Name one of them."}
+		return nil, &ChangeError{Kind: upstream.KindValidation, Text: "Several servers want a login: " + namesOfServers(wanting) + ". Name one of them."}
 	}
 	for i, s := range v.servers {
 		switch {
 		case s.Name != name && !slices.Contains(v.exposed[i].Aliases, name):
-		case slices.Contains(v.wanting, s):
+		case slices.Contains(wanting, s):
 			return s, nil
 		case v.shown[s.Name] && (s.isKnown() || v.reaches(s.Name)):
 			return nil, nil

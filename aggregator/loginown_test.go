@@ -432,8 +432,8 @@ func TestListsAfterLogin(t *testing.T) {
 		}
 		g.logIn()
 		pass(time.Second)
-		if got := strings.Join(h.received(), ""); !strings.Contains(got, toolChanges) {
-			t.Errorf("got %s, want to be told", got)
+		if got := strings.Join(h.received(), ""); strings.Count(got, toolChanges) != 1 {
+			t.Errorf("got %s, want to be told once", got)
 		}
 		if got := strings.Join(h.send(listRequest(e, "2")), ""); !strings.Contains(got, `"up__remove"`) || strings.Contains(got, "weir__login") {
 			t.Errorf("got %s", got)
@@ -442,6 +442,43 @@ func TestListsAfterLogin(t *testing.T) {
 			t.Errorf("got state %s", w.Status()[0].State)
 		}
 	})
+}
+
+// TestSlowListsAfterLogin: weir__login waits for the lists to change with it, so that
+// hosts are told once, but not for ever.
+func TestSlowListsAfterLogin(t *testing.T) {
+	for _, tt := range []struct {
+		delay time.Duration
+		told  []int // after 3 s, after 20 s
+	}{{time.Second, []int{1, 1}}, {10 * time.Second, []int{0, 2}}} {
+		eras(t, tt.delay.String(), func(t *testing.T, e era) {
+			script := tidy()
+			script.Rules = append(script.Rules, upstreamtest.Rule{On: "initialize", Do: []upstreamtest.Step{
+				{Delay: upstreamtest.Duration(tt.delay)}, {Default: true},
+			}})
+			user := &visitor{}
+			w := New(user.config(t, upstreamtest.New(script)))
+			t.Cleanup(w.Close)
+			user.gate(w)
+			h := hostOf(t, w)
+			h.opens(e, withoutLinks)
+			h.send(listRequest(e, "1"))
+			if e == modern {
+				h.send(e.request(`"l"`, "subscriptions/listen", listening1, ""))
+			}
+			user.logIn()
+			told := 0
+			for i, d := range []time.Duration{3 * time.Second, 17 * time.Second} {
+				pass(d)
+				if told += strings.Count(strings.Join(h.received(), ""), toolChanges); told != tt.told[i] {
+					t.Errorf("got told %d times, want %d", told, tt.told[i])
+				}
+				if i == 0 {
+					answered(t, h.send(e.call("2", "weir__login", `{"server":"up"}`)), "2", [...]string{"Unknown tool", "No login is wanted"}[tt.told[1]-1], false)
+				}
+			}
+		})
+	}
 }
 
 // TestLoginElsewhere: a call that waits, and the lists, go on when another weir of

@@ -119,11 +119,17 @@ func (s *server) wantsLogin() bool {
 }
 
 // noteLogin notices whether a login is wanted. Hosts are told if that changes what
-// they see.
+// they see: once, with what the server lists to who is logged in, if that comes soon.
 func (s *server) noteLogin() {
-	if s.desk != nil && s.desk.note() {
-		s.a.spawn(s.showLogin)
+	if s.desk == nil || !s.desk.note() {
+		return
 	}
+	s.a.spawn(func() {
+		if !s.wantsLogin() {
+			s.awaitTools(s.ctx)
+		}
+		s.showLogin()
+	})
 }
 
 // showLogin is noteLogin that returns when all hosts see what they are to see.
