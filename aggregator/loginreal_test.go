@@ -119,7 +119,7 @@ func TestRealLogin(t *testing.T) {
 				folder := filepath.Join(t.TempDir(), "weir")
 				var log logText
 				user := &person{t: t, issuer: issuer}
-				t.Cleanup(user.wait.Wait)
+				defer user.wait.Wait() // before the context of the test ends
 				capabilities := withoutLinks
 				if byLink {
 					capabilities = withLinks
@@ -188,7 +188,7 @@ func TestRealCall(t *testing.T) {
 			endpoint := issuer.Protect(server, "/mcp")
 			var log logText
 			user := &person{t: t, issuer: issuer}
-			t.Cleanup(user.wait.Wait)
+			defer user.wait.Wait() // before the context of the test ends
 			h := realWeir(t, filepath.Join(t.TempDir(), "weir"), endpoint, user, &log)
 			h.tell(declaring(withLinks, e.open()...)...)
 			h.until(`"init"`)
@@ -229,7 +229,7 @@ func TestRealBrowser(t *testing.T) {
 			endpoint := issuer.Protect(server, "/mcp")
 			var log logText
 			user := &person{t: t, issuer: issuer}
-			t.Cleanup(user.wait.Wait)
+			defer user.wait.Wait() // before the context of the test ends
 			h := realWeir(t, filepath.Join(t.TempDir(), "weir"), endpoint, user, &log)
 			h.tell(e.open()...)
 			h.until(`"init"`)
