@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/auth"
 )
 
 // A Kind names a class of failure, as it goes to the host under "weir/error".
@@ -56,11 +58,18 @@ type Fault struct { //nolint:errname // it is what errors tell; the types below 
 // Detail returns f itself.
 func (f *Fault) Detail() *Fault { return f }
 
-func (f *Fault) Error() string {
-	if f.Err == nil {
-		return fmt.Sprintf("upstream %q: %s", f.Server, f.Text)
+func (f *Fault) Error() string { return fmt.Sprintf("upstream %q: %s", f.Server, f.WithCause()) }
+
+// WithCause is the text and, for the log and the user, the cause.
+func (f *Fault) WithCause() string {
+	cause := f.Err
+	if wanted, ok := errors.AsType[*auth.LoginError](cause); ok {
+		cause = wanted.Err // the text has said all else
 	}
-	return fmt.Sprintf("upstream %q: %s: %v", f.Server, f.Text, f.Err)
+	if cause == nil {
+		return f.Text
+	}
+	return fmt.Sprintf("%s: %v", f.Text, cause)
 }
 
 func (f *Fault) Unwrap() error { return f.Err }

@@ -212,7 +212,7 @@ func TestLoginNeeded(t *testing.T) {
 		u := openBehind(t, auth.OAuth2, h, script{}, d)
 		f := fault(t, u.call(t, "echo", "").err, KindAuthentication, false)
 		if wanted, ok := errors.AsType[*auth.LoginError](f.Err); !ok || wanted != u.LoginWanted() || !f.Retryable ||
-			f.Text != "a login is needed: nobody has logged in yet" || !strings.Contains(f.Hint, "`weir login u`") || !strings.Contains(f.Hint, "weir__login") {
+			f.Text != "a login is needed: nobody has logged in yet" || f.WithCause() != f.Text || !strings.Contains(f.Hint, "`weir login u`") || !strings.Contains(f.Hint, "weir__login") {
 			t.Errorf("got %+v, want the login that is wanted", f)
 		}
 		u.wantState(t, NeedsLogin)

@@ -189,6 +189,9 @@ func (g *gateway) missing(a *app) error {
 		if s.Fetched.IsZero() && s.Reason != nil {
 			missing++
 			fmt.Fprintln(a.Stderr, a.errorPaint().yellow("missing:"), printable(s.Reason.Error()))
+			if s.State == upstream.NeedsLogin {
+				fmt.Fprintf(a.Stderr, "%s: run %s\n", s.Name, a.errorPaint().cyan("weir login "+s.Name))
+			}
 		}
 	}
 	switch missing {

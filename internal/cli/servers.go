@@ -138,11 +138,7 @@ func reason(err error) string {
 	if !ok {
 		return err.Error()
 	}
-	fault := failure.Detail()
-	if fault.Err == nil {
-		return fault.Text
-	}
-	return fmt.Sprintf("%s: %v", fault.Text, fault.Err)
+	return failure.Detail().WithCause()
 }
 
 // failedServers is the outcome of the command.
