@@ -1,9 +1,10 @@
-// Record draws what a terminal showed: docs/demo.svg, and docs/policy.svg of a
-// folder with the configuration that is in scripts/record.
+// Record draws what a terminal showed: docs/demo.svg, and docs/policy.svg and
+// docs/login.svg of a folder with the configuration that is in scripts/record.
 //
 //	go build -o ~/bin/weir .
 //	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
 //	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
+//	script -qec "bash scripts/record/weirlogin.sh" /dev/null | go run ./scripts/record "weir login" > docs/login.svg
 //
 // What a browser showed is recorded by scripts/record/login.sh.
 package main
