@@ -118,12 +118,9 @@ func (c *call) present(ctx context.Context, s *server, v *visit, byLink bool) (h
 	case byLink:
 		return "The user has the page to log in at, and is not done yet.", c.offerLink(ctx, s, v)
 	}
-	if err := s.desk.gate.Open(ctx, v.attempt); err != nil {
-		s.a.log.Info().Err(err).Str("upstream", s.Name).Msg("opening the browser")
-		s.desk.giveUp(v, false)
+	if err := s.browse(ctx, v); err != nil {
 		return "", err
 	}
-	s.desk.open(v)
 	return "A page was opened in the user's browser to log in at.", nil
 }
 

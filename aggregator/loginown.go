@@ -123,13 +123,7 @@ func (c *call) presentAnew(ctx context.Context, s *server, v *visit) error {
 	if c.takesLinks() {
 		return c.offerLink(ctx, s, v)
 	}
-	if err := s.desk.gate.Open(ctx, v.attempt); err != nil {
-		s.a.log.Info().Err(err).Str("upstream", s.Name).Msg("opening the browser")
-		s.desk.giveUp(v, false)
-		return err
-	}
-	s.desk.open(v)
-	return nil
+	return s.browse(ctx, v)
 }
 
 func loginFailed(text string) error {

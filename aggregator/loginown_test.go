@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +261,23 @@ func TestLoginTool(t *testing.T) {
 		answered(t, got, "1", "The user is logged in to server", false)
 		if _, opened := g.counts(); opened != 1 {
 			t.Errorf("got %d pages opened", opened)
+		}
+	})
+	eras(t, "asked for in a circle", func(t *testing.T, e era) {
+		_, user, g, _, h := loginWeir(t, nil)
+		h.opens(e, withoutLinks)
+		needed(t, h, e)
+		for n := range 5 {
+			h.send(e.call(strconv.Itoa(n+1), "weir__login", "{}"))
+			pass(time.Second)
+		}
+		if _, opened := g.counts(); opened != 1 {
+			t.Errorf("got %d pages opened, want one", opened)
+		}
+		user.logIn()
+		pass(time.Second)
+		if got := strings.Join(h.received(), "\n"); strings.Count(got, "The user is logged in to server") != 5 {
+			t.Errorf("got %s", got)
 		}
 	})
 	eras(t, "too late, and once more", func(t *testing.T, e era) {

@@ -60,6 +60,10 @@ const (
 	// mere call: to find that out takes a dozen requests, some to the authorization
 	// server.
 	failedTime = time.Minute
+
+	// reopenTime is how long a page that is open is not opened once more, however
+	// often that is asked for: a model may call in a circle.
+	reopenTime = 20 * time.Second
 )
 
 // A desk is where the user logs in to one server. All requests that need it share
@@ -88,6 +92,8 @@ type visit struct {
 	// Guarded by the desk's mu.
 	taken bool // somebody shows the page to the user
 	shown bool // the page is open, or the user has agreed to open it
+
+	opened time.Time // when the browser last got the page
 }
 
 func (v *visit) over() bool {
@@ -260,6 +266,28 @@ func (d *desk) take(v *visit) bool {
 	first := !v.taken
 	v.taken = true
 	return first
+}
+
+// browse opens the page of a visit in the user's browser, unless that was done a
+// moment ago. Where it cannot, nobody has the page.
+func (s *server) browse(ctx context.Context, v *visit) error {
+	d := s.desk
+	d.mu.Lock()
+	again := !v.opened.IsZero() && time.Since(v.opened) < reopenTime
+	if !again {
+		v.opened = time.Now()
+	}
+	d.mu.Unlock()
+	if again {
+		return nil
+	}
+	if err := d.gate.Open(ctx, v.attempt); err != nil {
+		s.a.log.Info().Err(err).Str("upstream", s.Name).Msg("opening the browser")
+		d.giveUp(v, false)
+		return err
+	}
+	d.open(v)
+	return nil
 }
 
 // open notes that the user has the page.
