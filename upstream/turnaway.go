@@ -138,7 +138,10 @@ func (u *Upstream) hasOtherCredentials(ctx context.Context) bool {
 	case early:
 		return false
 	}
-	changed := u.stampOfCredentials(ctx) != u.stamp || needsLogin && u.auth.Wanted() == nil
+	// That credentials are others now does not help if nobody has logged in: who
+	// has logged out has changed them too.
+	wanted := needsLogin && u.auth.Wanted() != nil
+	changed := !wanted && (needsLogin || u.stampOfCredentials(ctx) != u.stamp)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.looked = time.Now()
