@@ -30,7 +30,7 @@ type source interface {
 	// insufficient says what to do about a 403 for want of scopes; with "" and no
 	// error, nothing can be done.
 	insufficient(ctx context.Context, r *refusal) (secret, error)
-	// accepted is told of a token that the server took after it had refused another.
+	// accepted is told of each token that the server took.
 	accepted(sent secret)
 }
 
@@ -104,7 +104,7 @@ func (t *oauthTripper) send(req *http.Request, token secret, bound *bond) (*http
 // judge returns the token to send the request with again; "" if the answer is to
 // be handed back.
 func (t *oauthTripper) judge(req *http.Request, resp *http.Response, sent secret, before int) (secret, error) {
-	if resp.StatusCode != http.StatusUnauthorized && before > 0 {
+	if resp.StatusCode != http.StatusUnauthorized && sent != "" {
 		t.source.accepted(sent)
 	}
 	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {

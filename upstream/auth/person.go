@@ -36,8 +36,10 @@ type person struct {
 	own      secret // the access token that was got here, by a login or a renewal
 	forced   secret // the one that was got here for one that was refused, until it is accepted
 	bad      secret // the access token that the server has refused
-	unsaved  bool   // current could not be stored
-	bond     *bond  // of the login that was looked at last; nil for none
+	good     secret // the one that it took last
+	pardons  pardons
+	unsaved  bool  // current could not be stored
+	bond     *bond // of the login that was looked at last; nil for none
 	renewing *flight
 	backoff  backoff
 
@@ -341,6 +343,7 @@ func (p *person) refused(ctx context.Context, r *refusal) (secret, error) {
 func (p *person) accepted(sent secret) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.good = sent
 	if p.forced == sent {
 		p.forced = ""
 	}
@@ -349,13 +352,38 @@ func (p *person) accepted(sent secret) {
 // moment is how long a token is new.
 const moment = 10 * time.Second
 
+// pardons are how often, of late, a token was refused that is new and was good.
+type pardons struct {
+	since time.Time
+	n     int
+}
+
+// A server may withdraw tokens one after the other, while requests are under way.
+// One that does nothing else is not believed for ever.
+const (
+	maxPardons = 3
+	pardonTime = time.Minute
+)
+
+func (p *pardons) another(now time.Time) bool {
+	if now.Sub(p.since) > pardonTime {
+		*p = pardons{since: now}
+	}
+	p.n++
+	return p.n <= maxPardons
+}
+
 // hopeless notes that the server refuses what was got a moment ago, in the place of
 // what it refused before. p.mu is held.
 func (p *person) hopeless(r *refusal) error {
 	again := r.sent == p.forced && p.current != nil && time.Since(p.current.Issued) < moment
 	again = again || r.before > 0 && r.sent == p.own
-	if !again && r.before < maxSends-1 || r.sent == "" {
+	last := r.before == maxSends-1
+	switch {
+	case r.sent == "", !again && !last:
 		return nil
+	case !last && r.sent == p.good && p.pardons.another(time.Now()):
+		return nil // another request had it, and went through
 	}
 	return p.want("the server refuses the tokens that its own authorization server has just given out", nil)
 }

@@ -423,3 +423,44 @@ func TestStoreThatCannotBeWritten(t *testing.T) {
 	w.process().works() // now it is stored
 	w.refreshes(4)
 }
+
+// TestTokenWithdrawnUnderWay: a request that is made again with a new token meets
+// that this one has been withdrawn meanwhile, after it was good for another request.
+func TestTokenWithdrawnUnderWay(t *testing.T) {
+	w := newWorld(t, authserver.Options{})
+	p := w.loggedIn()
+	p.works()
+	between := &interruption{RoundTripper: http.DefaultTransport, at: 2}
+	tripper, err := p.a.RoundTripper(t.Context(), between)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := *p
+	q.client = &http.Client{Transport: tripper}
+	between.do = func() {
+		p.works()
+		w.server.Expire()
+	}
+	for range 3 {
+		between.n = 0
+		w.server.Expire()
+		q.works()
+	}
+	between.n = 0
+	w.server.Expire()
+	q.wantsLogin() // it does nothing else
+}
+
+// An interruption lets something happen before one of the requests that it sends.
+type interruption struct {
+	http.RoundTripper
+	n, at int
+	do    func()
+}
+
+func (i *interruption) RoundTrip(req *http.Request) (*http.Response, error) {
+	if i.n++; i.n == i.at {
+		i.do()
+	}
+	return i.RoundTripper.RoundTrip(req)
+}
