@@ -145,9 +145,10 @@ func (t *telling) publish() {
 }
 
 // end takes over what was told. A server that told nothing it was asked for is as
-// one that could not be asked.
+// one that could not be asked. What is told whole is kept though weir ends: a
+// command ends as soon as it has seen it.
 func (t *telling) end(asked kindSet) {
-	if t.told == 0 && asked != 0 || t.s.ctx.Err() != nil {
+	if t.told == 0 && asked != 0 || t.failed != 0 && t.s.ctx.Err() != nil {
 		t.s.failed(asked, t.err)
 		return
 	}
@@ -216,12 +217,16 @@ func failureOf(kinds kindSet, err error) catalog.Failure {
 
 // store keeps what the server told for the next start.
 func (s *server) store(l *catalog.Lists) {
-	ctx, cancel := context.WithTimeout(s.ctx, saveTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), saveTime)
 	defer cancel()
+	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(lastSaveTime, cancel) })()
 	if err := s.a.cfg.Store.Save(ctx, s.key(), s.variant(), l, time.Now()); err != nil {
 		s.a.log.Warn().Err(err).Str("upstream", s.Name).Msg("lists are not stored")
 	}
 }
 
-// saveTime is how long storing a list may take.
-const saveTime = 5 * time.Second
+// How long storing a list may take, and how much longer once weir is ending.
+const (
+	saveTime     = 5 * time.Second
+	lastSaveTime = 300 * time.Millisecond
+)

@@ -241,6 +241,33 @@ func TestStoredLists(t *testing.T) {
 	})
 }
 
+// TestListsToldAtTheEnd: what a server has told whole is stored, though weir ends
+// before it has come to that; a part of it is not.
+func TestListsToldAtTheEnd(t *testing.T) {
+	for name, failing := range map[string]error{"whole": nil, "in part": context.Canceled} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(t, map[string]*upstreamtest.Server{"up": upstreamtest.New(withTools("x"))}, "up")
+			store, err := catalog.OpenStore(t.Context(), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Store = store
+			a := New(cfg)
+			s := a.world.Load().byName["up"]
+			told := s.begin(upstream.Facts{Version: upstream.LatestLegacy, Capabilities: []byte(`{"tools":{},"prompts":{}}`)})
+			asked := told.undeclared(only(catalog.Tools) | only(catalog.Prompts))
+			a.Close()
+			told.take(outcome{kind: catalog.Tools, list: upstream.List{Items: [][]byte{[]byte(definition("x"))}}})
+			told.take(outcome{kind: catalog.Prompts, err: failing})
+			told.end(asked)
+			found := store.LoadAll([]catalog.Wanted{{Key: s.key(), Variant: s.variant()}}, time.Now())
+			if got := found[0].Lists != nil; got != (failing == nil) {
+				t.Errorf("lists are stored: got %t (%v)", got, found[0].Err)
+			}
+		})
+	}
+}
+
 // TestOldLists: a list that has become too old is served, and asked for again
 // behind.
 func TestOldLists(t *testing.T) {
