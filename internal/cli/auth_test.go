@@ -128,7 +128,6 @@ func TestAuthSecret(t *testing.T) {
 
 func TestAuthSecretWithoutKeyring(t *testing.T) {
 	newHome(t)
-	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
 	got := weirWithInput(t, "planted", "auth", "secret", "set", "weir/a")
 	got.wants(t, exitFailed, "keep the secret in a file that only you can read, and write ${file:PATH}")
 	if strings.Contains(got.stdout+got.stderr, "planted") {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zalando/go-keyring"
+
 	"github.com/weir-mcp/weir/upstream/process"
 )
 
@@ -66,6 +68,7 @@ func newHome(t *testing.T) string {
 		t.Setenv(name, home)
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(home, "no-bus")) // nobody's keyring
+	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)                        // nor one that another test has left
 	t.Setenv("BROWSER", "none")
 	for _, name := range []string{"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "WEIR_CONFIG", keyVariable, profileVariable, chainVariable, "COLUMNS"} {
 		t.Setenv(name, "")
