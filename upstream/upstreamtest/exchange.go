@@ -102,7 +102,9 @@ func (x *exchange) run() {
 			case <-x.connection.Done():
 			}
 		}
-		if x.over() || !x.do(step) {
+		// What is cancelled goes on behind the step that awaits that, if there is one,
+		// however early the cancellation comes.
+		if !x.over() && !x.do(step) {
 			return
 		}
 	}
@@ -113,7 +115,7 @@ func (x *exchange) over() bool {
 	return x.connection.Err() != nil || x.ctx.Err() != nil && !x.defiant
 }
 
-// do takes one step. It reports whether there may be another.
+// do takes one step. It reports whether the way is there for another.
 func (x *exchange) do(s Step) bool {
 	switch {
 	case s.Default:
@@ -137,7 +139,7 @@ func (x *exchange) do(s Step) bool {
 	default:
 		x.emit(s)
 	}
-	return !x.over()
+	return true
 }
 
 func (x *exchange) await(name string) {

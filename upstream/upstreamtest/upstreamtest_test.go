@@ -89,6 +89,7 @@ func TestDialogues(t *testing.T) {
 			{On: "tools/call wait", Do: []upstreamtest.Step{{Await: "go"}, {Reply: []byte(`"went"`)}}},
 			{On: "tools/call go", Do: []upstreamtest.Step{{Reply: []byte(`"go"`)}, {Release: "go"}}},
 			{On: "tools/call late", Do: []upstreamtest.Step{{Await: "cancel"}, {Reply: []byte(`"late"`)}}},
+			{On: "tools/call early", Do: []upstreamtest.Step{{Await: "never"}, {Reply: []byte(`"no"`)}, {Await: "cancel"}, {Reply: []byte(`"early"`)}}},
 			{On: "tools/call hang", Do: nil},
 		}}, `
 > {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wait"}}
@@ -96,6 +97,9 @@ func TestDialogues(t *testing.T) {
 > {"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"late"}}
 > {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}
 < {"jsonrpc":"2.0","id":3,"result":"late"}
+> {"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"early"}}
+> {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}
+< {"jsonrpc":"2.0","id":5,"result":"early"}
 > {"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"go"}}
 < {"jsonrpc":"2.0","id":4,"result":"go"}
 < {"jsonrpc":"2.0","id":1,"result":"went"}
