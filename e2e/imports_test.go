@@ -102,6 +102,7 @@ var order = []place{
 	{"upstream/jsonrpc", nil, "the wire is the ground floor"},
 	{"upstream/upstreamtest", []string{"upstream/jsonrpc"}, "a test of a transport must not be served by that transport"},
 	{"upstream/upstreamtest/authserver", []string{"upstream/jsonrpc", "upstream/upstreamtest"}, "a test of authorization must not be served by that"},
+	{"upstream/upstreamtest/desktop", nil, "a keyring to test with knows nothing of who uses it"},
 	{
 		"upstream/upstreamtest/reference",
 		[]string{"upstream/jsonrpc", "upstream/upstreamtest"},
@@ -143,7 +144,7 @@ var foreign = []struct {
 	reason   string
 }{
 	{"log", nil, "the log is zerolog's, on stderr"},
-	{"testing", []string{"upstream/upstreamtest", "upstream/upstreamtest/authserver"}, "nothing of tests is in the binary"},
+	{"testing", []string{"upstream/upstreamtest", "upstream/upstreamtest/authserver", "upstream/upstreamtest/desktop"}, "nothing of tests is in the binary"},
 	{"github.com/modelcontextprotocol/go-sdk", nil, "it is a peer in tests"},
 	{"github.com/mark3labs/mcp-go/server", nil, "it is a peer in tests; linked in, it costs every start"},
 	{"github.com/mark3labs/mcp-go/client", nil, "it is a peer in tests"},
@@ -186,7 +187,10 @@ var foreign = []struct {
 	},
 	{
 		"os/exec",
-		[]string{"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/auth/login", "upstream/process", "upstream/transport"},
+		[]string{
+			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/auth/login", "upstream/process",
+			"upstream/transport", "upstream/upstreamtest/desktop",
+		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},
 	{

@@ -21,6 +21,7 @@ import (
 
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 	"github.com/weir-mcp/weir/upstream/upstreamtest/authserver"
+	"github.com/weir-mcp/weir/upstream/upstreamtest/desktop"
 )
 
 // planted are the credentials that a user has, each somewhere else.
@@ -424,6 +425,46 @@ func TestNoSecretIsShown(t *testing.T) {
 			if !strings.HasPrefix(place, "weir login notes") {
 				t.Errorf("the state: found in %s", place)
 			}
+		}
+	}
+}
+
+// TestNoSecretOfKeyringIsShown: the same of a credential that the user keeps in the
+// keyring of a desktop, and of a login whose tokens are sealed by it.
+func TestNoSecretOfKeyringIsShown(t *testing.T) {
+	t.Parallel()
+	const secret = "planted-keyring-secret-b1d3"
+	p := newPlot(t)
+	keyring := desktop.Start(t, t.TempDir())
+	p.u.env = append(p.u.env, slices.DeleteFunc(slices.Clone(keyring.Environ), func(variable string) bool {
+		return strings.HasPrefix(variable, "HOME=")
+	})...)
+	p.u.configure(t, strings.NewReplacer(
+		"${PLANTED_TOKEN}", "${keyring:weir/planted}", "${PLANTED_HEADER}", "${keyring:weir/planted}", "${PLANTED_PASSWORD}", "${keyring:weir/planted}",
+	).Replace(p.u.configuration(t)))
+	store := p.u.command("auth", "secret", "set", "weir/planted")
+	store.Stdin = strings.NewReader(secret + "\n")
+	said, err := store.CombinedOutput()
+	if p.hear("weir auth secret set", said); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	p.serve()
+	p.callAll()
+	p.logIn()
+	p.callAll()
+	p.look()
+	p.hearProcesses(t, p.u, p.weir.cmd.Process.Pid)
+	keyring.Lock(t)
+	p.callAll()
+	p.look()
+	p.end()
+	p.hearFiles(t, p.u)
+	if !p.echo.has(secret) {
+		t.Error("the secret was never sent to a server")
+	}
+	for _, secret := range append(p.server.Secrets(), secret) {
+		for _, place := range p.find(secret) {
+			t.Errorf("%s: found in %s", secret, place)
 		}
 	}
 }

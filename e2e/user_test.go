@@ -50,6 +50,15 @@ func (u *user) configure(t *testing.T, config string) {
 	}
 }
 
+func (u *user) configuration(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(u.config, "mcp.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // withBrowser is the same user with a browser, which consents to all that it is
 // asked; see browserMain.
 func (u *user) withBrowser() *user {

@@ -3,17 +3,14 @@
 package keyring
 
 import (
-	"bufio"
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	gnome "github.com/weir-mcp/weir/upstream/upstreamtest/desktop"
 )
 
 func TestBusAddress(t *testing.T) {
@@ -81,7 +78,11 @@ func TestNoBusIsStarted(t *testing.T) {
 // TestSystem is with the keyring of GNOME, on a bus of its own.
 func TestSystem(t *testing.T) {
 	dir := t.TempDir()
-	startDesktop(t, dir)
+	d := gnome.Start(t, dir)
+	for _, variable := range d.Environ {
+		key, value, _ := strings.Cut(variable, "=")
+		t.Setenv(key, value)
+	}
 	r := System(func(key string) string { return map[string]string{"XDG_RUNTIME_DIR": dir}[key] })
 	if _, err := r.Get(t.Context(), "weir-test", "a/b"); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("got %v, want %v", err, ErrNotFound)
@@ -94,7 +95,7 @@ func TestSystem(t *testing.T) {
 			t.Errorf("got %q, %v, want %q", got, err, secret)
 		}
 	}
-	tool(t, "hunter3", "secret-tool", "store", "--label=x", "service", "weir-test", "username", "told")
+	d.Run(t, "hunter3", "secret-tool", "store", "--label=x", "service", "weir-test", "username", "told")
 	if got, err := r.Get(t.Context(), "weir-test", "told"); got != "hunter3" || err != nil {
 		t.Errorf("got %q, %v, want what secret-tool has stored", got, err)
 	}
@@ -106,71 +107,8 @@ func TestSystem(t *testing.T) {
 	}
 
 	// A user who locks the keyring is not there to unlock it again.
-	tool(t, "", "gdbus", "call", "--session", "--dest", "org.freedesktop.secrets", "--object-path", "/org/freedesktop/secrets",
-		"--method", "org.freedesktop.Secret.Service.Lock", "['/org/freedesktop/secrets/collection/login']")
+	d.Lock(t)
 	if _, err := r.Get(t.Context(), "weir-test", "told"); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, ErrUnavailable)
-	}
-}
-
-// startDesktop starts a message bus in dir and a keyring on it that is unlocked.
-// They end with the test.
-func startDesktop(t *testing.T, dir string) {
-	for _, program := range []string{"dbus-daemon", "gnome-keyring-daemon", "secret-tool", "gdbus"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed (Debian: dbus gnome-keyring libsecret-tools libglib2.0-bin)", program)
-		}
-	}
-	address := "unix:path=" + filepath.Join(dir, "bus")
-	for key, value := range map[string]string{
-		"HOME": dir, "XDG_DATA_HOME": dir, "XDG_RUNTIME_DIR": dir, "DISPLAY": "", "WAYLAND_DISPLAY": "", busVariable: address,
-	} {
-		t.Setenv(key, value)
-	}
-	config := filepath.Join(dir, "bus.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, busConfig, address), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out := daemon(t, "", "dbus-daemon", "--nofork", "--nopidfile", "--print-address=1", "--config-file="+config)
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatalf("no address of the bus: %v", err)
-	}
-	daemon(t, "password\n", "gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
-	tool(t, "", "gdbus", "wait", "--session", "--timeout=20", "org.freedesktop.secrets")
-}
-
-// busConfig is a bus that starts nothing by itself.
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
-`
-
-// daemon starts a program that ends with the test.
-func daemon(t *testing.T, input, program string, args ...string) (out io.Reader) {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdin = strings.NewReader(input)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Skipf("%s cannot be started here: %v", program, err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-	})
-	return out
-}
-
-func tool(t *testing.T, input, program string, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Stdin = strings.NewReader(input)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", program, err, out)
 	}
 }
