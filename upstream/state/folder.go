@@ -90,12 +90,16 @@ func Closed(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-// Read returns what a file holds; nil if there is none.
+var errTooLarge = fmt.Errorf("it is larger than %d bytes", MaxFile)
+
+// Read returns what a file holds; nil if there is none. What is no file, or is
+// larger than MaxFile, is an error and is not read: whatever lies there, it does
+// not wait for more than the disk.
 func (f Folder) Read(name string) ([]byte, error) {
 	if f.dir == "" {
 		return nil, nil
 	}
-	file, err := os.Open(f.Path(name))
+	file, size, err := openFile(f.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -103,12 +107,13 @@ func (f Folder) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
-	if err != nil {
-		return nil, err
+	if size > MaxFile {
+		return nil, &fs.PathError{Op: "reading", Path: file.Name(), Err: errTooLarge}
 	}
-	if len(data) > MaxFile {
-		return nil, fmt.Errorf("%s: it is larger than %d bytes", file.Name(), MaxFile)
+	// Files are replaced, never written to: the size stays.
+	data := make([]byte, size)
+	if _, err := io.ReadFull(file, data); err != nil {
+		return nil, &fs.PathError{Op: "reading", Path: file.Name(), Err: err}
 	}
 	return data, nil
 }
@@ -159,7 +164,19 @@ func (f Folder) Update(ctx context.Context, name string, change func(old []byte)
 	case old != nil && string(old) == string(fresh):
 		return nil
 	}
+	f.sweep(name)
 	return ReplaceFile(f.Path(name), fresh)
+}
+
+// sweep removes what writers of a file have left that did not live to put it in
+// its place. The caller holds the lock of its name.
+func (f Folder) sweep(name string) {
+	names, _ := f.Names() // at worst they stay
+	for _, left := range names {
+		if IsTemporaryOf(left, name) {
+			_ = os.Remove(f.Path(left))
+		}
+	}
 }
 
 // Lock keeps other processes, and other callers in this one, from the lock of
@@ -203,5 +220,5 @@ func (f Folder) lock(name string) (*flock.Flock, error) {
 	if err := f.Make(); err != nil {
 		return nil, err
 	}
-	return flock.New(f.Path(name)+lockExt, flock.SetPermissions(0o600)), nil
+	return NewLock(f.Path(name) + lockExt)
 }

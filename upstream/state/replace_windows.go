@@ -10,17 +10,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ReplaceFile puts a file in the place of path, by a rename, which replaces on
-// Windows too but fails while a reader has the old file open: it waits for
-// readers, 1 s at most. A checksum finds what a loss of power may leave.
-func ReplaceFile(path string, data []byte) error { return ReplaceFileAs(path, data, 0o600) }
-
 // ReplaceFileAs is ReplaceFile with other permissions, of which Windows knows
-// only whether the file may be written.
+// only whether the file may be written. The rename, which replaces on Windows too,
+// fails while a reader has the old file open: it waits for readers, 1 s at most.
 func ReplaceFileAs(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path))
+	f, err := os.CreateTemp(filepath.Dir(path), temporaryOf(filepath.Base(path)))
 	if err != nil {
-		return err
+		return replacing(path, err)
 	}
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
@@ -28,9 +24,9 @@ func ReplaceFileAs(path string, data []byte, mode fs.FileMode) error {
 		err = rename(f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		_ = os.Remove(f.Name())
 	}
-	return nil
+	return replacing(path, err)
 }
 
 // rename waits for those who read what is to be replaced.
