@@ -10,8 +10,6 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/gofrs/flock"
-
 	"github.com/weir-mcp/weir/upstream/state"
 )
 
@@ -158,7 +156,10 @@ func (f *file) rotate(size int64) error {
 }
 
 func (f *file) putAside() {
-	lock := flock.New(f.path+lockExt, flock.SetPermissions(0o600))
+	lock, err := state.NewLock(f.path + lockExt)
+	if err != nil {
+		return
+	}
 	defer func() { _ = lock.Close() }() // which releases it
 	if locked, err := lock.TryLock(); err != nil || !locked {
 		return

@@ -76,5 +76,5 @@ func save(tb testing.TB, s *Store, key Key, v Variant, l *Lists) {
 
 func load(tb testing.TB, s *Store, key Key, v Variant) Found {
 	tb.Helper()
-	return s.LoadAll([]Wanted{{key, v}}, noon)[0]
+	return s.LoadAll([]Wanted{{key, v}}, noon.Add(2*time.Hour))[0]
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -25,9 +27,14 @@ import (
 // The line says how long the pieces are, but for the items, of which the index
 // does: four uvarints each, its length, where its name begins and where it ends,
 // and its traits.
+//
+// A change of this is another format, whose number stands in the names of its
+// files too: weirs of several versions use one folder without knowing of each
+// other. The first line keeps its shape.
 const (
 	format      = "weir lists "
-	magic       = format + "4 "
+	number      = "4"
+	magic       = format + number + " "
 	checksumLen = 8
 	firstLine   = len(magic) + checksumLen + 1
 )
@@ -40,8 +47,12 @@ const (
 // ErrDamaged is in every error about a stored file that cannot be used.
 var ErrDamaged = errors.New("stored lists are damaged")
 
-// errFormat is the error for the file of another version of weir.
-var errFormat = fmt.Errorf("%w: another format", ErrDamaged)
+// The errors for files of other versions of weir. What an older one wrote is as
+// nothing, and is replaced. What a newer one wrote is left to it.
+var (
+	errOlder = fmt.Errorf("%w: an older format", ErrDamaged)
+	errNewer = fmt.Errorf("%w: a newer version of weir has written them", ErrDamaged)
+)
 
 // A section is one variant in a file. raw is all of it, ready to be written
 // again; members and body are what it is made of.
@@ -75,8 +86,8 @@ func encodeFile(sections []section) []byte {
 
 // decodeFile takes a file apart. The sections alias it.
 func decodeFile(file []byte) ([]section, error) {
-	if bytes.HasPrefix(file, []byte(format)) && !bytes.HasPrefix(file, []byte(magic)) {
-		return nil, errFormat
+	if err := otherFormat(file); err != nil {
+		return nil, err
 	}
 	if len(file) < firstLine || string(file[:len(magic)]) != magic || file[firstLine-1] != '\n' {
 		return nil, fmt.Errorf("%w: unknown first line", ErrDamaged)
@@ -95,6 +106,29 @@ func decodeFile(file []byte) ([]section, error) {
 		rest = rest[len(s.raw):]
 	}
 	return sections, nil
+}
+
+// otherFormat is the error for a file that another version of weir has written.
+func otherFormat(file []byte) error {
+	if bytes.HasPrefix(file, []byte(magic)) || !bytes.HasPrefix(file, []byte(format)) {
+		return nil
+	}
+	line, rest, whole := bytes.Cut(file[len(format):], []byte{'\n'})
+	its, sum, _ := strings.Cut(string(line), " ")
+	if !isNewer(its) {
+		return errOlder
+	}
+	if !whole || sum != string(checksum(rest)) {
+		return fmt.Errorf("%w: wrong checksum", ErrDamaged) // it may as well be one of this format
+	}
+	return errNewer
+}
+
+// isNewer reports whether a format has a larger number than this one.
+func isNewer(its string) bool {
+	n, err := strconv.Atoi(its)
+	ours, _ := strconv.Atoi(number)
+	return err == nil && n > ours
 }
 
 func checksum(data []byte) []byte {

@@ -30,7 +30,7 @@ type Wanted struct {
 // but a failure. now is for the files' time of last use.
 func (s *Store) LoadAll(wanted []Wanted, now time.Time) []Found {
 	found := make([]Found, len(wanted))
-	if s.key == nil {
+	if !s.Usable() {
 		return found
 	}
 	var next atomic.Int32
@@ -52,7 +52,7 @@ func (s *Store) LoadAll(wanted []Wanted, now time.Time) []Found {
 
 func (s *Store) load(key Key, v Variant, now time.Time) Found {
 	sections, err := s.read(s.path(key), now)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errFormat) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errOlder) {
 		return Found{}
 	}
 	if err != nil {
@@ -66,8 +66,34 @@ func (s *Store) load(key Key, v Variant, now time.Time) Found {
 	if err != nil {
 		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", key.Server, err)}
 	}
+	lists.undate(now)
 	return Found{Lists: lists, Exact: nearest.variant == v}
 }
+
+// undate takes away the times that lie ahead of now. A wrong clock has set them,
+// or this one is wrong: either way nothing follows from them but that the server
+// told a list once.
+func (l *Lists) undate(now time.Time) {
+	for k := range Kind(Kinds) {
+		if of := l.Of(k); of.Fetched.After(now) {
+			of.Fetched = longAgo
+		}
+	}
+	if l.Failure.At.After(now) {
+		l.Failure.At = longAgo
+	}
+}
+
+// longAgo is a time that every clock has left behind, also one that begins in
+// 1970.
+var longAgo = time.Unix(-1<<31, 0)
+
+// Undated reports whether a time of Lists is one that a wrong clock has set: from
+// before there was any server.
+func Undated(t time.Time) bool { return t.Before(firstServers) }
+
+// firstServers is the day of the first revision of the protocol, 2024-11-05.
+var firstServers = time.Unix(1_730_764_800, 0)
 
 // pick returns the first of the sections that serve a variant best; nil if
 // there is none.

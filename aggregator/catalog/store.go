@@ -13,20 +13,20 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/weir-mcp/weir/upstream/state"
 )
 
 // A Store keeps the lists of servers in a folder, across processes: several
 // weir may use it at once. It is safe for concurrent use. Without a usable
 // folder it stores nothing, finds nothing, and is no hindrance.
+//
+// What a loss of power, a full disk or an accident to its files costs is lists
+// that are asked for anew, never more.
 type Store struct {
-	dir string
-	key []byte // nil: there is no usable folder
+	dir string                 // "" for none
+	key atomic.Pointer[[]byte] // nil: the folder cannot be used, so far
 
 	writing chan struct{} // holds one token while this process writes
-	failing atomic.Bool   // the last write failed and was told
 	swept   atomic.Bool
 }
 
@@ -46,7 +46,8 @@ type Variant struct {
 
 const (
 	lockName  = "lock"
-	listsExt  = ".lists"
+	anyLists  = ".lists" // in the name of a server's file, before the number of its format
+	listsExt  = anyLists + number
 	lockWait  = 5 * time.Second // for other processes
 	lockRetry = 5 * time.Millisecond
 
@@ -69,51 +70,60 @@ func OpenStore(ctx context.Context, dir string) (*Store, error) {
 	if err := state.Closed(dir); err != nil {
 		return s, fmt.Errorf("storing lists: %w", err)
 	}
-	key, err := s.readOrMakeKey(ctx)
-	if err != nil {
+	if err := s.findKey(ctx); err != nil {
 		return s, fmt.Errorf("storing lists in %q: %w", dir, err)
 	}
-	s.key = key
 	return s, nil
 }
+
+// Usable reports whether the folder can be used, as far as is known. A Save may
+// find that it can be by then.
+func (s *Store) Usable() bool { return s.key.Load() != nil }
+
+// ErrTooLarge is the error of Save for lists that no file may hold.
+var ErrTooLarge = fmt.Errorf("they are larger than %d bytes", maxFile)
 
 // Save stores lists as the latest of a variant. Those of a failed try only add
 // their Failure to the lists that are stored of the variant, if any are: another
 // process may have newer ones. now is the time of the save.
 //
 // It waits for the writes of this process, for those of others (5 s at most),
-// and for the disk: call it where nobody waits. An error is for the log; when
-// writing fails again and again, only the first time is an error.
+// and for the disk: call it where nobody waits. After an error nothing has
+// changed: another try may help, but for ErrTooLarge. Without any folder nothing
+// is stored, and that is no error.
 func (s *Store) Save(ctx context.Context, key Key, v Variant, l *Lists, now time.Time) error {
-	if s.key == nil {
+	if s.dir == "" {
 		return nil
 	}
 	fresh := encodeSection(v, l)
 	if firstLine+len(fresh.raw) > maxFile {
-		return fmt.Errorf("storing the lists of %q: %d bytes are more than the limit of %d", key.Server, len(fresh.raw), maxFile)
+		return fmt.Errorf("storing the lists of %q: %w", key.Server, ErrTooLarge)
 	}
-	err := s.locked(ctx, func() error {
-		return s.merge(key, fresh, l.Failure, now)
-	})
+	err := state.Closed(s.dir)
 	if err == nil {
-		s.failing.Store(false)
-		return nil
+		err = s.locked(ctx, func() error { return s.merge(key, fresh, l.Failure, now) })
 	}
-	if s.failing.Swap(true) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("storing the lists of %q: %w", key.Server, err)
 	}
-	return fmt.Errorf("storing the lists of %q: %w", key.Server, err)
+	return nil
 }
 
 // merge puts a section into the file of a server, as it is now.
 func (s *Store) merge(key Key, fresh section, failure Failure, now time.Time) error {
+	if err := s.agreeOnKey(); err != nil {
+		return err
+	}
 	path := s.path(key)
 	sections, err := s.read(path, now)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNewer):
+		return err
+	case err != nil:
 		sections = nil // what cannot be read is replaced; load has told of it
 	}
 	file := encodeFile(merged(sections, fresh, failure))
-	if err := state.ReplaceFile(path, file); err != nil {
+	if err := state.ReplaceCached(path, file); err != nil {
 		return err
 	}
 	if !s.swept.Swap(true) {
@@ -152,7 +162,10 @@ func (s *Store) locked(ctx context.Context, write func() error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	lock := flock.New(filepath.Join(s.dir, lockName), flock.SetPermissions(0o600))
+	lock, err := state.NewLock(filepath.Join(s.dir, lockName))
+	if err != nil {
+		return err
+	}
 	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 		return fmt.Errorf("locking %q: %w", lock.Path(), err)
 	}
@@ -164,7 +177,7 @@ func (s *Store) locked(ctx context.Context, write func() error) error {
 // path is where the lists of a server lie. The name tells nothing of the
 // configuration to those who do not have the key.
 func (s *Store) path(key Key) string {
-	mac := hmac.New(sha256.New, s.key)
+	mac := hmac.New(sha256.New, *s.key.Load())
 	mac.Write([]byte(key.Server))
 	mac.Write([]byte{0})
 	mac.Write(key.Identity)
@@ -175,12 +188,13 @@ func (s *Store) path(key Key) string {
 // this Store, and different for each label. Without a key on disk they are
 // random.
 func (s *Store) Secret(label string) []byte {
-	if s.key == nil {
+	key := s.key.Load()
+	if key == nil {
 		secret := make([]byte, sha256.Size)
 		_, _ = rand.Read(secret) // never fails
 		return secret
 	}
-	mac := hmac.New(sha256.New, s.key)
+	mac := hmac.New(sha256.New, *key)
 	mac.Write([]byte("secret of " + label))
 	return mac.Sum(nil)
 }

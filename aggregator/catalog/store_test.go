@@ -249,24 +249,44 @@ func TestStoreReplacesDamagedFiles(t *testing.T) {
 	}
 }
 
-// The file of another version is as none at all, and nobody is told of it.
-func TestStoreReplacesOtherFormats(t *testing.T) {
+// What an older weir has written under this name is as none at all, and nobody is
+// told of it. What a newer one has is left to it: weirs of two versions may run
+// side by side.
+func TestStoreOtherFormats(t *testing.T) {
 	s := open(t, t.TempDir())
 	save(t, s, github, modern, listsOf(t, "search"))
 	whole, err := os.ReadFile(s.path(github))
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := bytes.Replace(whole, []byte(magic), []byte(format+"1 "), 1)
-	if err := os.WriteFile(s.path(github), other, 0o600); err != nil {
-		t.Fatal(err)
+	write := func(number string) []byte {
+		file := bytes.Replace(whole, []byte(magic), []byte(format+number+" "), 1)
+		if err := os.WriteFile(s.path(github), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
-	if got := load(t, s, github, modern); got != (Found{}) {
-		t.Errorf("got %+v, want nothing", got)
+	for _, older := range []string{"1", "", "x", "03"} {
+		write(older)
+		if got := load(t, s, github, modern); got != (Found{}) {
+			t.Errorf("%q: got %+v, want nothing", older, got)
+		}
+		save(t, s, github, modern, listsOf(t, "search"))
+		if got := load(t, s, github, modern); got.Err != nil || !got.Exact {
+			t.Errorf("%q: after the next save: got %+v, want what was saved", older, got)
+		}
 	}
-	save(t, s, github, modern, listsOf(t, "search"))
-	if got := load(t, s, github, modern); got.Err != nil || !got.Exact {
-		t.Errorf("after the next save: got %+v, want what was saved", got)
+	for _, newer := range []string{"5", "17"} {
+		file := write(newer)
+		if got := load(t, s, github, modern); got.Lists != nil || !errors.Is(got.Err, errNewer) {
+			t.Errorf("%q: got %+v, want %v", newer, got, errNewer)
+		}
+		if err := s.Save(t.Context(), github, modern, listsOf(t, "search"), noon); !errors.Is(err, errNewer) {
+			t.Errorf("%q: saving: got %v, want %v", newer, err, errNewer)
+		}
+		if now, err := os.ReadFile(s.path(github)); !bytes.Equal(now, file) || err != nil {
+			t.Errorf("%q: the file was touched (%v)", newer, err)
+		}
 	}
 }
 
@@ -289,7 +309,7 @@ func TestStoreLeavesOthersAloneWhenOneIsDamaged(t *testing.T) {
 	}
 }
 
-// Without a usable folder a Store says so once and stands in nobody's way.
+// A Store without a usable folder stands in nobody's way.
 func TestStoreWithoutFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -310,8 +330,8 @@ func TestStoreWithoutFolder(t *testing.T) {
 			if err == nil {
 				t.Fatal("got no error, want one")
 			}
-			if err := s.Save(t.Context(), github, modern, listsOf(t, "search"), noon); err != nil {
-				t.Errorf("saving: got %v, want no second error", err)
+			if err := s.Save(t.Context(), github, modern, listsOf(t, "search"), noon); (err != nil) != (dir != "") {
+				t.Errorf("saving: got %v, want an error if there may ever be a folder", err)
 			}
 			if got := load(t, s, github, modern); got != (Found{}) {
 				t.Errorf("loading: got %+v, want nothing", got)
@@ -337,18 +357,15 @@ func TestStoreReadsWhereItCannotWrite(t *testing.T) {
 	if got := load(t, again, github, modern); !got.Exact {
 		t.Errorf("got %+v, want lists", got)
 	}
-	fails := func() error { return again.Save(t.Context(), github, modern, listsOf(t, "new"), noon) }
-	if err := fails(); err == nil {
-		t.Error("first save: got no error, want one")
-	}
-	if err := fails(); err != nil {
-		t.Errorf("second save: got %v, want no second error", err)
+	write := func() error { return again.Save(t.Context(), github, modern, listsOf(t, "new"), noon) }
+	if err := write(); err == nil {
+		t.Error("saving: got no error, want one")
 	}
 	if err := os.Remove(lock); err != nil {
 		t.Fatal(err)
 	}
-	if err := fails(); err != nil {
-		t.Errorf("save where it works again: %v", err)
+	if err := write(); err != nil {
+		t.Errorf("saving where it works again: %v", err)
 	}
 	if got := load(t, again, github, modern).Lists.Tools.Items[0].Name(); got != "new" {
 		t.Errorf("got tool %q, want new", got)

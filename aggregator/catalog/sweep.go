@@ -5,31 +5,44 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
-// sweep removes the files of servers that have not been used for long, and what
+// writeTime is longer than any write takes.
+const writeTime = time.Hour
+
+// sweep removes the files of servers that no weir has used for long, and what
 // processes that were killed while writing left behind. It is called under the
 // lock, so no file is renewed meanwhile. What cannot be removed stays: the next
 // process tries again.
+//
+// Files of a time ahead of now are left alone, for the clock may be the wrong one:
+// the next write of them sets their time right.
 func (s *Store) sweep(now time.Time) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
-		if !sweepable(entry.Name()) {
+		if !entry.Type().IsRegular() {
 			continue
 		}
 		info, err := entry.Info()
-		if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > keep {
+		if err == nil && leftOver(entry.Name(), now.Sub(info.ModTime())) {
 			_ = os.Remove(filepath.Join(s.dir, entry.Name()))
 		}
 	}
 }
 
-// sweepable reports whether a name is that of a server's file, or of a
-// temporary one beside it.
-func sweepable(name string) bool {
-	return strings.HasSuffix(name, listsExt) ||
-		strings.HasPrefix(name, ".") && strings.Contains(name, listsExt)
+// leftOver reports whether a file of that age is of no use any more.
+func leftOver(name string, age time.Duration) bool {
+	server, its, lists := strings.Cut(name, anyLists)
+	switch {
+	case strings.HasPrefix(name, "."):
+		return (lists || state.IsTemporaryOf(name, keyName)) && age.Abs() > writeTime
+	case server == "" || !lists || isNewer(its):
+		return false
+	}
+	return age > keep
 }
