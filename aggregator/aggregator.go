@@ -126,6 +126,7 @@ type Aggregator struct {
 	tasks   *taskSealer
 	learned *learned
 	schemas schemas
+	storing *storing
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -164,6 +165,7 @@ func New(cfg Config) *Aggregator {
 		jsonrpc.NewMember("version", jsonrpc.AppendString(nil, cfg.Version)),
 	})
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.storing = newStoring(cfg.Store, cfg.Log, a.spawn)
 	a.pushes.push = a.pushChanges
 	upstreams := make([]upstream.Config, len(cfg.Servers))
 	for i := range cfg.Servers {

@@ -217,12 +217,7 @@ func failureOf(kinds kindSet, err error) catalog.Failure {
 
 // store keeps what the server told for the next start.
 func (s *server) store(l *catalog.Lists) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), saveTime)
-	defer cancel()
-	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(lastSaveTime, cancel) })()
-	if err := s.a.cfg.Store.Save(ctx, s.key(), s.variant(), l, time.Now()); err != nil {
-		s.a.log.Warn().Err(err).Str("upstream", s.Name).Msg("lists are not stored")
-	}
+	s.a.storing.save(s, s.variant(), l)
 }
 
 // How long storing a list may take, and how much longer once weir is ending.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator/approval"
 	"github.com/weir-mcp/weir/aggregator/audit"
+	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -274,7 +275,7 @@ func (a *Aggregator) describeServers() string {
 		if s.Facts.Version != "" {
 			fmt.Fprintf(&b, ", protocol %s", s.Facts.Version)
 		}
-		if !s.Fetched.IsZero() {
+		if !catalog.Undated(s.Fetched) {
 			fmt.Fprintf(&b, ", listed %v ago", time.Since(s.Fetched).Round(time.Second))
 		}
 		if s.Changed > 0 && s.Withheld {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -113,7 +114,10 @@ func newServerLine(s aggregator.ServerStatus, began time.Time) serverLine {
 	switch {
 	case s.Fetched.After(began):
 		line.ListAge = "just now"
-	case !s.Fetched.IsZero():
+	case s.Fetched.IsZero():
+	case catalog.Undated(s.Fetched):
+		line.ListAge = "unknown"
+	default:
 		line.ListAge = age(began.Sub(s.Fetched))
 	}
 	switch {
