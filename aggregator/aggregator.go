@@ -120,6 +120,8 @@ type Aggregator struct {
 	wait   sync.WaitGroup
 	pushes pusher
 
+	unserved tally // of requests that are for no server
+
 	pinsSeen atomic.Int64 // when it was last looked whether the user has approved something
 
 	seal    *sealer

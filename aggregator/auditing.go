@@ -24,9 +24,10 @@ import (
 // zero account is that of one that nobody will ask for.
 type account struct {
 	begun  time.Time
-	size   int    // bytes
-	server string // that it is for; "" while none is found
-	name   string // what the server calls it; what the host has written while there is none
+	size   int     // bytes
+	from   *server // that it is for; nil for none, and while none is found
+	server string  // its name, or that of weir's own tools; "" while none is found
+	name   string  // what the server calls it; what the host has written while there is none
 	judged judged
 	args   []byte // raw, a copy; nil unless arguments are recorded
 }
@@ -53,31 +54,26 @@ func judgedAs(v *policy.Verdict) judged {
 
 // openAccount returns the account of a request that has just come.
 func (s *session) openAccount(m *jsonrpc.Message) account {
-	if s.a.cfg.Audit == nil {
-		return account{}
-	}
 	return account{begun: time.Now(), size: len(m.Raw)}
 }
 
 // tell notes what a request is for, the verdict on that, and the arguments if they
 // are recorded.
 func (s *session) tell(told *account, t *target) {
-	if s.a.cfg.Audit == nil {
-		return
-	}
-	told.server, told.name, told.judged = t.server.Name, t.name, judgedAs(&t.verdict)
+	told.from, told.server, told.name, told.judged = t.server, t.server.Name, t.name, judgedAs(&t.verdict)
 	if s.a.cfg.Audit.TakesArguments() {
 		told.args = bytes.Clone(t.arguments)
 	}
 }
 
-// record writes a record that has all but what the session and the account
-// know.
+// record counts and writes a record that has all but what the session and the
+// account know.
 func (s *session) record(told *account, r *audit.Record) {
+	r.Time, r.Duration, r.RequestBytes = told.begun, time.Since(told.begun), told.size
+	s.a.tallyOf(told.from).count(r)
 	if s.a.cfg.Audit == nil {
 		return
 	}
-	r.Time, r.Duration, r.RequestBytes = told.begun, time.Since(told.begun), told.size
 	r.Principal, r.Host = s.a.world.Load().who, s.client.Load().label
 	if told.judged.asked {
 		r.Verdict = told.judged.level.String()
@@ -93,7 +89,7 @@ func (s *session) record(told *account, r *audit.Record) {
 // record writes what became of a call that is out of the table.
 func (c *call) record(outcome string, size int, failure upstream.Kind, mayHaveRun bool) {
 	kind := auditKind(c.op.method)
-	if c.s.a.cfg.Audit == nil || kind == "" {
+	if kind == "" {
 		return
 	}
 	c.s.record(&c.told, &audit.Record{
@@ -114,9 +110,6 @@ func (c *call) recordRefusal(refused *refusal) {
 
 // recordAnswer writes how the server has answered.
 func (c *call) recordAnswer(m *jsonrpc.Message) {
-	if c.s.a.cfg.Audit == nil {
-		return
-	}
 	outcome := audit.OK
 	switch {
 	case m.Kind == jsonrpc.Failure, c.op == toolCall && string(jsonrpc.Find(m.Fields, "isError")) == "true":
@@ -134,6 +127,7 @@ func (c *call) recordFailure(err error) {
 	if f, ok := errors.AsType[upstream.Failure](err); ok {
 		kind, mayHaveRun = f.Kind(), f.Detail().MaybeExecuted
 	}
+	c.s.a.tallyOf(c.told.from).noteFailure(kind, err)
 	c.record(audit.Failed, 0, kind, mayHaveRun)
 }
 
@@ -150,7 +144,7 @@ func (c *call) recordAsked(told *account, size int) {
 // call that is parked has no request: that was answered by a question.
 func (c *call) recordCancelled() {
 	kind := auditKind(c.op.method)
-	if c.s.a.cfg.Audit == nil || kind == "" {
+	if kind == "" {
 		return
 	}
 	c.s.mu.Lock()
@@ -167,9 +161,6 @@ func (c *call) recordCancelled() {
 // policy hides is told from what nobody has here, as it is nowhere else. refused
 // is nil for one that would need an approval.
 func (s *session) recordRefused(told account, op *operation, q query, t *target, refused *refusal) {
-	if s.a.cfg.Audit == nil {
-		return
-	}
 	r := audit.Record{
 		Kind: auditKind(op.method), Method: op.method, Name: clip(q.subject), Outcome: audit.Refused,
 	}
@@ -178,11 +169,12 @@ func (s *session) recordRefused(told account, op *operation, q query, t *target,
 	}
 	verdict := &t.verdict
 	if t.server != nil {
-		r.Server, r.Name = t.server.Name, t.name
+		told.from, r.Server, r.Name = t.server, t.server.Name, t.name
 	} else if refused != nil && refused.unknown {
 		r.Outcome = audit.Unknown
 		if server, name, hidden := s.view().hides(op, q); hidden != nil {
 			r.Server, r.Name, verdict = server, name, hidden
+			told.from = s.a.world.Load().byName[server]
 		}
 	}
 	told.judged = judgedAs(verdict)
@@ -241,9 +233,6 @@ func (s *session) recordList(told *account, method string, count, size int) {
 
 // tellOwn is tell for one of weir's own tools.
 func (s *session) tellOwn(told *account, t *ownTool, verdict *policy.Verdict, arguments []byte) {
-	if s.a.cfg.Audit == nil {
-		return
-	}
 	told.server, told.name, told.judged = policy.Own, t.short, judgedAs(verdict)
 	if s.a.cfg.Audit.TakesArguments() {
 		told.args = bytes.Clone(arguments)
@@ -286,9 +275,6 @@ func (s *session) recordUnsubscribed(r *request, t *target) {
 // recordTurnedDown writes that a request of any method was refused before
 // anything was sought for it.
 func (s *session) recordTurnedDown(r *request) {
-	if s.a.cfg.Audit == nil {
-		return
-	}
 	method := clip(string(r.method))
 	kind := auditKind(method)
 	if kind == "" {
@@ -300,9 +286,6 @@ func (s *session) recordTurnedDown(r *request) {
 // recordUnreadable writes that the host has sent what is no request; size is 0
 // where it is not known.
 func (s *session) recordUnreadable(size int) {
-	if s.a.cfg.Audit == nil {
-		return
-	}
 	told := account{begun: time.Now(), size: size}
 	s.record(&told, &audit.Record{Kind: audit.KindMessage, Outcome: audit.Refused})
 }
@@ -339,10 +322,10 @@ type heard struct {
 
 // hearOf begins the record of a question.
 func (s *session) hearOf(asker *server, method string, size int) *heard {
-	if s.a.cfg.Audit == nil || questionKind(method) == "" {
+	if questionKind(method) == "" {
 		return nil
 	}
-	return &heard{s: s, asker: asker, method: method, told: account{begun: time.Now(), size: size}}
+	return &heard{s: s, asker: asker, method: method, told: account{begun: time.Now(), size: size, from: asker}}
 }
 
 // settled ends it. A nil heard is none.

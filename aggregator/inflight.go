@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -84,10 +81,7 @@ func (s *session) inFlight(key []byte) bool {
 // begin enters a request into the table; route has seen that its id is free.
 // nil means that there are too many: it is refused then.
 func (s *session) begin(r *request, op *operation) *call {
-	c := &call{s: s, op: op, modern: r.modern, level: r.level}
-	if c.told = r.told; c.told.begun.IsZero() && s.a.log.GetLevel() <= zerolog.DebugLevel {
-		c.told.begun = time.Now()
-	}
+	c := &call{s: s, op: op, modern: r.modern, level: r.level, told: r.told}
 	s.mu.Lock()
 	full := len(s.calls) >= maxInFlight
 	if !full {

@@ -98,6 +98,8 @@ func (a *Aggregator) move(cfg *Config, ending *server) *move {
 			continue
 		}
 		m.successors[old] = s
+		s.tally = old.tally
+		s.tally.inherit(old.up.Tally())
 		m.changes.Changed = append(m.changes.Changed, s.Name)
 	}
 	for _, s := range m.from.servers {

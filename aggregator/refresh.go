@@ -29,6 +29,7 @@ type server struct {
 	places    places    // for what it works on at once
 	redactor  *redact.Redactor
 	desk      *desk // where its user logs in; nil for nowhere
+	tally     *tally
 
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
@@ -61,6 +62,7 @@ func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 	s := &server{
 		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call), pinning: newPinning(),
 		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		tally: &tally{},
 	}
 	s.redactor = newRedactor(cfg.Redact)
 	s.desk = newDesk(gateOf(up))

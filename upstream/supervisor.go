@@ -252,5 +252,6 @@ func (u *Upstream) shut() {
 // setState enters a state now. The caller holds u.mu.
 func (u *Upstream) setState(s Status) {
 	s.Since = time.Now()
+	u.tally.count(u.status, s)
 	u.status = s
 }

@@ -68,6 +68,7 @@ type Upstream struct {
 
 	mu       sync.Mutex
 	status   Status
+	tally    Tally
 	conn     *connection    // of Ready
 	waiting  []*Call        // to be sent when ready
 	watchers []chan outcome // each gets the outcome of the present try to connect
