@@ -27,7 +27,7 @@ var order = []place{
 		"internal/cli",
 		[]string{
 			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
-			"internal/config", "internal/demo", "internal/spell", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
+			"internal/config", "internal/demo", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
 			"upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
@@ -42,6 +42,7 @@ var order = []place{
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/spell", nil, "words are words"},
+	{"internal/watch", nil, "something happens to files, whatever is in them"},
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
 	{
 		"aggregator",
@@ -178,6 +179,7 @@ var foreign = []struct {
 		[]string{"upstream/auth", "upstream/auth/login"},
 		"only authentication speaks to token endpoints",
 	},
+	{"github.com/fsnotify/fsnotify", []string{"internal/watch"}, "what systems tell of files differs; that is known in one place"},
 	{"github.com/golang-jwt/jwt", []string{"upstream/auth", "upstream/upstreamtest/authserver"}, "assertions are a way to authenticate"},
 	{"github.com/zalando/go-keyring", []string{"upstream/auth/keyring"}, "it knows no time limit"},
 	{
