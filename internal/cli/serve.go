@@ -28,6 +28,7 @@ Nothing but the protocol is written to stdout; the log goes to stderr.`,
 // serve is the life of weir under a host. That the host is gone, or a signal
 // came, is a good end.
 func (a *app) serve(ctx context.Context) error {
+	defer a.spareCollector()()
 	makeRoomForReaders()
 	s, err := takeStdio(a.Stdin, a.Stdout)
 	if err != nil {
