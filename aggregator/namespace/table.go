@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,9 @@ func Assign(r Rules, servers []Server, items []Item) *Table {
 		heads:   make([][]string, len(servers)),
 		byName:  make(map[string]int, len(items)),
 	}
+	if len(items) == 0 {
+		return t // nothing can be meant, whatever it begins with
+	}
 	for i, s := range servers {
 		t.heads[i] = r.callHeads(s)
 	}
@@ -100,31 +104,51 @@ func (t *Table) same(i, k int) bool {
 	return a.Original == b.Original && cmp.Or(a.Key, a.Original) == cmp.Or(b.Key, b.Original) && t.servers[a.Server].Name == t.servers[b.Server].Name
 }
 
+// A calling is one beginning by which a call reaches a server.
+type calling struct {
+	head   string
+	server int
+}
+
 // foreignHeads returns, for each server, the beginnings that its names must not
 // have: those by which a call reaches another server, as far as they go beyond
 // what its own names begin with anyway.
 func (t *Table) foreignHeads() [][]string {
+	callings := t.callings()
 	foreign := make([][]string, len(t.servers))
 	for i, s := range t.servers {
 		own := t.rules.head(s.Prefix)
-		foreign[i] = appendBeyond(nil, own, Reserved)
-		for k, heads := range t.heads {
-			if k != i {
-				foreign[i] = appendBeyond(foreign[i], own, heads...)
+		if len(Reserved) > len(own) && strings.HasPrefix(Reserved, own) {
+			foreign[i] = append(foreign[i], Reserved)
+		}
+		first, _ := slices.BinarySearchFunc(callings, own, func(c calling, own string) int { return strings.Compare(c.head, own) })
+		for _, c := range callings[first:] {
+			if !strings.HasPrefix(c.head, own) {
+				break // they are in order
+			}
+			if c.server != i && len(c.head) > len(own) {
+				foreign[i] = append(foreign[i], c.head)
 			}
 		}
 	}
 	return foreign
 }
 
-// appendBeyond appends the heads that begin with own and are longer.
-func appendBeyond(to []string, own string, heads ...string) []string {
-	for _, head := range heads {
-		if len(head) > len(own) && strings.HasPrefix(head, own) {
-			to = append(to, head)
+// callings are those of all servers, in the order of their heads: what begins
+// alike stands together, so that not each server has to look at each other one.
+func (t *Table) callings() []calling {
+	n := 0
+	for _, heads := range t.heads {
+		n += len(heads)
+	}
+	all := make([]calling, 0, n)
+	for i, heads := range t.heads {
+		for _, head := range heads {
+			all = append(all, calling{head, i})
 		}
 	}
-	return to
+	slices.SortFunc(all, func(a, b calling) int { return strings.Compare(a.head, b.head) })
+	return all
 }
 
 func beginsWithAny(name string, heads []string) bool {
