@@ -16,6 +16,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator/namespace"
 	"github.com/weir-mcp/weir/aggregator/overrides"
 	"github.com/weir-mcp/weir/aggregator/pins"
+	"github.com/weir-mcp/weir/aggregator/telemetry"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/auth"
@@ -59,7 +60,10 @@ type Config struct {
 	// Auth keeps the logins of servers. nil: nobody can log in.
 	Auth *auth.Keeper
 
-	Audit   *audit.Log // who asked for what, and what became of it; nil for nowhere
+	Audit *audit.Log // who asked for what, and what became of it; nil for nowhere
+	// Telemetry is where spans of requests go; nil for nowhere.
+	Telemetry *telemetry.Exporter
+
 	Process upstream.ProcessOptions
 	Dialers map[string]upstream.Dialer // of further transports; nil for none
 	Log     zerolog.Logger

@@ -29,7 +29,8 @@ type account struct {
 	server string  // its name, or that of weir's own tools; "" while none is found
 	name   string  // what the server calls it; what the host has written while there is none
 	judged judged
-	args   []byte // raw, a copy; nil unless arguments are recorded
+	span   *traced // nil unless the request is traced
+	args   []byte  // raw, a copy; nil unless arguments are recorded
 }
 
 // judged is what a record tells of a verdict.
@@ -71,6 +72,7 @@ func (s *session) tell(told *account, t *target) {
 func (s *session) record(told *account, r *audit.Record) {
 	r.Time, r.Duration, r.RequestBytes = told.begun, time.Since(told.begun), told.size
 	s.a.tallyOf(told.from).count(r)
+	s.recordSpans(told, r)
 	if s.a.cfg.Audit == nil {
 		return
 	}
@@ -134,7 +136,8 @@ func (c *call) recordFailure(err error) {
 // recordAsked writes that the host was asked instead of answered. told is that
 // of the request which has had this for its answer: the next one may have come.
 func (c *call) recordAsked(told *account, size int) {
-	c.s.record(told, &audit.Record{
+	alone := told.withoutPart()
+	c.s.record(&alone, &audit.Record{
 		Server: told.server, Kind: auditKind(c.op.method), Method: c.op.method, Name: told.name,
 		Outcome: audit.Asked, ResponseBytes: size,
 	})

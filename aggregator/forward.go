@@ -64,6 +64,7 @@ func (s *session) forward(r *request, op *operation) {
 		return
 	}
 	r.told.name = subject
+	r.told.traceName(op, subject)
 	if op == toolCall && s.callOwnTool(r, subject) {
 		return
 	}
@@ -180,6 +181,10 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 	defer c.s.mu.Unlock()
 	c.server, c.name, c.kept, c.cancel, c.errand = t.server, t.name, k, nil, nil
 	c.s.tell(&c.told, &t)
+	params, meta = c.told.passTrace(params, meta)
+	if k != nil {
+		k.params, k.meta = params, meta
+	}
 	c.first.Method, c.first.Params, c.first.Meta, c.first.Sink = c.op.method, params, meta, c
 	c.first.Name, c.first.Progress, c.first.Timeout = t.name, c.token != nil, c.op.timeout
 	if c.modern {

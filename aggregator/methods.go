@@ -63,6 +63,7 @@ func (s *session) take(m *jsonrpc.Message) {
 	s.request = request{id: m.ID, method: m.Method, params: m.Fields, level: noLevel, told: s.openAccount(m)}
 	r := &s.request
 	refused := s.parse(r, m)
+	s.trace(r)
 	if refused == nil {
 		refused = s.route(r)
 	}

@@ -350,7 +350,7 @@ func (s *session) unpark(r *request, h handle, op *operation, digest digest) *ca
 	delete(s.parked, h)
 	c.waiting.expire()
 	c.waiting.parked = false
-	c.told.begun, c.told.size = r.told.begun, r.told.size
+	c.told.takeOver(&r.told)
 	c.attach(r)
 	return c
 }

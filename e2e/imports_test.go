@@ -48,12 +48,13 @@ var order = []place{
 		"aggregator",
 		[]string{
 			"aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/hygiene",
-			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact",
+			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact", "aggregator/telemetry",
 			"policy", "upstream", "upstream/auth", "upstream/auth/login", "upstream/jsonrpc", "upstream/schema",
 		},
 		"the host side knows servers, not how bytes get there",
 	},
 	{"aggregator/audit", []string{"upstream/jsonrpc", "upstream/state"}, "a record is lines in a file; who decided what is not its business"},
+	{"aggregator/telemetry", []string{"upstream/jsonrpc"}, "what is told of a request says who tells it"},
 	{"aggregator/redact", []string{"upstream/jsonrpc"}, "a secret is one wherever it stands"},
 	{"aggregator/catalog", []string{"aggregator/hygiene", "aggregator/namespace", "aggregator/overrides", "upstream/jsonrpc", "upstream/state"}, "lists are bytes and names"},
 	{"aggregator/hygiene", []string{"upstream/jsonrpc"}, "what must not be seen is a matter of texts"},
@@ -198,10 +199,10 @@ var foreign = []struct {
 	{
 		"net/http",
 		[]string{
-			"e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
+			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
 			"upstream/auth/login", "upstream/customtools", "upstream/transport", "upstream/upstreamtest", "upstream/upstreamtest/authserver",
 		},
-		"networks are upstream's business",
+		"networks are upstream's business, but for the collector of telemetry, which nobody's request goes to",
 	},
 }
 
