@@ -180,6 +180,7 @@ func New(cfg Config) *Aggregator {
 	a.set = upstream.NewSet(upstreams, upstream.Options{
 		Name: "weir", Version: cfg.Version,
 		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Auth: cfg.Auth, Log: cfg.Log,
+		InUse: a.inUse,
 	})
 	servers := make([]*server, len(cfg.Servers))
 	for i := range cfg.Servers {
@@ -362,6 +363,13 @@ func (e *events) StateChanged(u *upstream.Upstream) {
 		s.connected()
 	}
 	s.noteLogin()
+}
+
+// inUse reports whether a call of any host is with the upstream, be it between two
+// requests to it.
+func (a *Aggregator) inUse(u *upstream.Upstream) bool {
+	s := a.world.Load().of(u)
+	return s != nil && a.works(s)
 }
 
 // Question implements upstream.Handler.

@@ -255,6 +255,15 @@ func (a *Aggregator) textResult(text string, modern bool) []byte {
 	return append(out, '}')
 }
 
+// untilNextTry tells of a server that is let alone for a while when that ends.
+func untilNextTry(s upstream.Status) string {
+	wait := max(time.Until(s.Retry), 0).Round(time.Second)
+	if s.IsOpen() {
+		return fmt.Sprintf("%d failures in a row, the next try may be in %v", s.Failures, wait)
+	}
+	return fmt.Sprintf("the next try may be in %v", wait)
+}
+
 // describeServers tells the state of every server in words.
 func (a *Aggregator) describeServers() string {
 	var b strings.Builder
@@ -283,6 +292,9 @@ func (a *Aggregator) describeServers() string {
 		}
 		if s.Reason != nil {
 			fmt.Fprintf(&b, ": %s", publicReason(s.Reason))
+		}
+		if s.State == upstream.Backoff {
+			fmt.Fprintf(&b, " (%s)", untilNextTry(s.Status))
 		}
 		if s.State == upstream.NeedsLogin {
 			fmt.Fprintf(&b, " (`weir login %s` in a terminal lets the user log in)", s.Name)

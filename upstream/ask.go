@@ -19,7 +19,11 @@ type Reply struct {
 // which are the caller's. limit is as [Call.Timeout]. The error is a Failure, a
 // [*ReplyError], or ctx's.
 func (u *Upstream) Ask(ctx context.Context, method string, params []jsonrpc.Member, limit time.Duration) (Reply, error) {
-	w := newWaiter(method, params, limit)
+	return u.await(ctx, newWaiter(method, params, limit))
+}
+
+// await makes the call and waits for the result.
+func (u *Upstream) await(ctx context.Context, w *waiter) (Reply, error) {
 	u.Do(nil, &w.call)
 	select {
 	case <-w.done:

@@ -48,6 +48,7 @@ type Call struct {
 	Resumes bool
 
 	upkeep bool // of weir's own, by which a connection is kept as it should be
+	lists  bool // of weir's own, by which it learns what the server lists
 
 	// subscription is what it asks for, if it does. It is set before the call
 	// goes anywhere and may be read by whoever ends the call.
@@ -106,6 +107,9 @@ func (c *Call) done(b *jsonrpc.Batch, a Answer) {
 	c.over = true
 	c.Sink.Done(b, a)
 }
+
+// isOwn reports whether nobody but weir itself wants the call.
+func (c *Call) isOwn() bool { return c.upkeep || c.lists }
 
 func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	c.delivery.Lock()

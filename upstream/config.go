@@ -54,6 +54,7 @@ type Config struct {
 	ConnectTimeout time.Duration // start and handshake; 0 = DefaultConnectTimeout
 	ListTimeout    time.Duration // one list, all pages; 0 = DefaultListTimeout
 	MessageLimit   int           // bytes of one message; 0 = DefaultMessageLimit
+	IdleStop       time.Duration // without use, after which a connection is ended until the next call; 0 = never
 	Eager          bool          // connect with the host's first message, not on need
 	Protocol       string        // a revision to speak without asking; "" = find out
 

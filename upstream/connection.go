@@ -58,6 +58,8 @@ type connection struct {
 	drained chan struct{} // closed when ended and nothing is pending
 	timer   *time.Timer   // fires at armed or never; see deadlines.go
 	armed   time.Time
+
+	used time.Time // when somebody used it last; see idle.go
 }
 
 // errEnded is why a request cannot be sent on a connection that is lost: it was
@@ -199,8 +201,12 @@ func (c *connection) take(id uint64) *Call {
 
 // remove is the one way out of pending. The caller holds c.mu.
 func (c *connection) remove(id uint64) {
-	if _, ok := c.pending[id]; !ok {
+	call := c.pending[id]
+	if call == nil {
 		return
+	}
+	if !call.isOwn() {
+		c.touch()
 	}
 	delete(c.pending, id)
 	if c.ended && len(c.pending) == 0 {
@@ -213,13 +219,18 @@ func (c *connection) remove(id uint64) {
 // would reach the server.
 func (c *connection) leave() <-chan struct{} {
 	c.mu.Lock()
+	c.refuseMore()
+	c.mu.Unlock()
+	c.withdrawAll()
+	return c.drained
+}
+
+// refuseMore refuses further calls. The caller holds c.mu.
+func (c *connection) refuseMore() {
 	if !c.ended && len(c.pending) == 0 {
 		close(c.drained)
 	}
 	c.ended = true
-	c.mu.Unlock()
-	c.withdrawAll()
-	return c.drained
 }
 
 // end fails every pending call and refuses further ones. Those that were not

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/transport"
@@ -183,6 +182,15 @@ func (u *Upstream) lost(cause error) Failure {
 	}}
 }
 
+// ended is why an upstream is idle whose connection ended.
+func (u *Upstream) ended(cause error) Failure {
+	text := "the connection ended" + exitState(cause)
+	if errors.Is(cause, transport.ErrSessionLost) {
+		text = "the server has forgotten the session"
+	}
+	return ConnectionError{&Fault{Server: u.cfg.Name, Err: cause, Text: text, Retryable: true}}
+}
+
 // exitState is how a child ended, to add to a text; "" if that is not known.
 func exitState(cause error) string {
 	ended, ok := errors.AsType[*transport.EndedError](cause)
@@ -264,18 +272,6 @@ func (u *Upstream) whyClosing() string {
 		return "the server was taken out of weir's configuration, or changed there"
 	}
 	return "weir is ending"
-}
-
-// delayed is the last failure again, for a call that comes before the next try
-// is due: nothing of it was sent.
-func delayed(reason error, wait time.Duration) error {
-	failure, ok := errors.AsType[Failure](reason)
-	if !ok {
-		return reason
-	}
-	f := *failure.Detail()
-	f.Retryable, f.MaybeExecuted, f.RetryAfter = true, false, wait
-	return withFault(failure, &f)
 }
 
 // withFault returns a failure of the same type with another Fault.

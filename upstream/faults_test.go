@@ -53,7 +53,7 @@ func TestFailures(t *testing.T) {
 			if after.Hint == outcomeUnknown {
 				t.Errorf("got hint %q", after.Hint)
 			}
-			fault(t, delayed(u.failure(sent(test.err)), time.Second), test.kind, false)
+			fault(t, delayed(u.failure(sent(test.err)), time.Second, ""), test.kind, false)
 		})
 	}
 }

@@ -204,6 +204,7 @@ func (u *Upstream) watchTask(id string, told func(bool)) bool {
 func (u *Upstream) UnwatchTask(id string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.touch()
 	delete(u.kept.tasks, id)
 	u.refilter()
 }
@@ -234,11 +235,15 @@ func (u *Upstream) refilter() {
 	}
 }
 
+// isNeeded reports whether there is to be a connection though nobody asks for
+// one. The caller holds u.mu.
+func (u *Upstream) isNeeded() bool { return u.standing || u.kept.needsConnection() }
+
 // nextTry is when to connect without being asked to; nil for never.
 func (u *Upstream) nextTry() <-chan time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.leaving || !u.kept.needsConnection() {
+	if u.leaving || !u.isNeeded() {
 		return nil
 	}
 	switch u.status.State {
@@ -255,7 +260,7 @@ func (u *Upstream) nextTry() <-chan time.Time {
 func (u *Upstream) connectAgain() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.conn == nil && u.kept.needsConnection() {
+	if u.conn == nil && u.isNeeded() {
 		_ = u.want() // the status says why not
 	}
 }

@@ -120,7 +120,9 @@ func (u *Upstream) pages(ctx context.Context, facts Facts, kind listKind) (List,
 	seen := map[string]bool{}
 	size := 0
 	for range maxPages {
-		reply, err := u.Ask(ctx, kind.method, cursorParams(cursor), -1)
+		w := newWaiter(kind.method, cursorParams(cursor), -1)
+		w.call.lists = true
+		reply, err := u.await(ctx, w)
 		if refusal, ok := errors.AsType[*ReplyError](err); ok && cursor != nil && refusal.Code == codeInvalidParams {
 			return List{}, fmt.Errorf("%w: %w", errCursor, err)
 		}

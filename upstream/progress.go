@@ -54,6 +54,7 @@ func (u *Upstream) EndProgress(call *Call) {
 	conn.mu.Lock()
 	defer conn.mu.Unlock()
 	if conn.lasting[call.id] == call {
+		conn.touch()
 		delete(conn.lasting, call.id)
 		conn.lastingAges = slices.DeleteFunc(conn.lastingAges, func(id uint64) bool { return id == call.id })
 	}

@@ -149,6 +149,7 @@ func (c *connection) closeQuestion(q *Question) bool {
 	}
 	delete(c.questions, id)
 	c.asked -= len(q.Message.Raw)
+	c.touch()
 	c.resume(q.Call)
 	return true
 }

@@ -39,6 +39,7 @@ func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	case c.modern() && m.Kind == jsonrpc.Failure:
 		c.modernError(b, call, m)
 	default:
+		c.noteTask(m)
 		if call.Progress && isTask(m) && !c.modern() {
 			c.keepProgress(call)
 		}

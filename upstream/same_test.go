@@ -17,7 +17,7 @@ func full() Config {
 		Name: "a", Transport: Stdio, Disabled: true, Broken: errors.New("no such variable"),
 		Command: "x", Args: []string{"-y"}, Env: map[string]string{"K": "v"}, InheritEnv: []string{"P"}, InheritAll: true,
 		Dir: "/d", URL: "http://u", Headers: map[string]string{"H": "v"}, Subprotocol: "mcp", Timeout: 1, ConnectTimeout: 2,
-		ListTimeout: 3, MessageLimit: 4, Eager: true, Protocol: LatestLegacy, Identity: []byte("id"), Withheld: []string{"roots"},
+		ListTimeout: 3, MessageLimit: 4, IdleStop: 5, Eager: true, Protocol: LatestLegacy, Identity: []byte("id"), Withheld: []string{"roots"},
 		Auth:        auth.Config{Kind: auth.Bearer, Token: "t"},
 		CustomTools: []customtools.Tool{{Name: "t"}},
 		Resolve:     func(context.Context, string) (string, error) { return "", nil },

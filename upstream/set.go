@@ -48,6 +48,11 @@ type Options struct {
 	// stand in the configuration are used.
 	Auth *auth.Keeper
 
+	// InUse reports whether somebody uses an upstream though none of its
+	// connection's calls is under way: a person is asked something between two
+	// of them, say. It must not block; nil for nobody. See Config.IdleStop.
+	InUse func(u *Upstream) bool
+
 	// Dialers are further transports by their names, or others in place of
 	// weir's own.
 	Dialers map[string]Dialer
@@ -71,6 +76,7 @@ type Set struct {
 	finder     *process.Finder
 	auth       *auth.Keeper
 	dialers    map[string]dialer
+	inUse      func(*Upstream) bool
 	peer       atomic.Pointer[Peer]
 
 	ctx    context.Context //nolint:containedctx // the life of the Set itself
@@ -91,6 +97,7 @@ func NewSet(cfgs []Config, o Options) *Set {
 		log:     o.Log,
 		process: o.Process,
 		auth:    o.Auth,
+		inUse:   o.InUse,
 		clientInfo: object(
 			jsonrpc.NewMember("name", quoted(o.Name)),
 			jsonrpc.NewMember("version", quoted(o.Version)),

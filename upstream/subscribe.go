@@ -132,6 +132,7 @@ func (u *Upstream) unsubscribe(uri string) []*Call {
 // drop gives a subscription up. The caller holds u.mu.
 func (u *Upstream) drop(s *subscription) {
 	s.dropped = true
+	u.touch()
 	delete(u.kept.resources, s.uri)
 	u.refilter()
 }

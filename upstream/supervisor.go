@@ -3,17 +3,9 @@ package upstream
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/transport"
-)
-
-// The pauses between tries to connect: doubling from the first to the last,
-// each longer by up to a quarter at random.
-const (
-	firstPause = time.Second
-	lastPause  = 5 * time.Minute
 )
 
 // supervise is the one loop that connects the upstream and sees its
@@ -50,7 +42,11 @@ func (u *Upstream) begin() bool {
 		u.mu.Unlock()
 		return false
 	}
-	u.setState(Status{State: Connecting})
+	next := Status{State: Connecting}
+	if u.failures > 0 {
+		next.Reason = u.status.Reason
+	}
+	u.setState(next)
 	u.mu.Unlock()
 	u.set.handler.StateChanged(u)
 	return true
@@ -63,7 +59,7 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	conn.restoreLevel(ctx)
 	conn.publish()
 	u.mu.Lock()
-	u.conn, u.hint = conn, &facts.Modern
+	u.conn, u.hint, u.standing = conn, &facts.Modern, u.cfg.Eager
 	u.setState(Status{State: Ready, Facts: facts})
 	waiting, watchers := u.takeWaiting()
 	for _, call := range waiting {
@@ -85,31 +81,50 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	u.wait.Go(func() { conn.listen(listening) })
 
 	began := time.Now()
-	refusal, refused := u.awaitEnd(ctx, conn)
-	u.noteHeld(time.Since(began))
-	if refused {
-		u.retireRefused(ctx, conn, refusal)
+	end := u.awaitEnd(ctx, conn)
+	if end.unused {
+		u.retireUnused(conn)
 		return
 	}
-	u.retire(ctx, conn)
+	u.noteHeld(time.Since(began))
+	switch {
+	case end.refusal != nil:
+		u.retireRefused(ctx, conn, *end.refusal)
+	default:
+		u.retire(ctx, conn)
+	}
 }
 
-// awaitEnd returns when the connection is of no more use. It reports whether that
-// is because of its credentials, with what the server said of them; what it said
-// before somebody logged in does not count.
-func (u *Upstream) awaitEnd(ctx context.Context, conn *connection) (r refusal, refused bool) {
+// An ending is why a connection is of no more use. The zero ending is that it was
+// lost, is out of date, or weir ends.
+type ending struct {
+	refusal *refusal // what the server said of its credentials
+	unused  bool     // nobody has used it for as long as it may be idle
+}
+
+// awaitEnd returns when the connection is of no more use. What a server said of
+// credentials before somebody logged in does not count.
+func (u *Upstream) awaitEnd(ctx context.Context, conn *connection) ending {
+	idle := u.idleTimer()
+	defer idle.stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return refusal{}, false
+			return ending{}
 		case <-conn.t.Lost():
-			return refusal{}, false
+			return ending{}
 		case <-conn.stale:
-			return refusal{}, false
+			return ending{}
 		case r := <-conn.refusals:
 			if r.epoch == u.epoch.Load() {
-				return r, true
+				return ending{refusal: &r}
 			}
+		case <-idle.due:
+			left := u.leaveUnused(conn)
+			if left <= 0 {
+				return ending{unused: true}
+			}
+			idle.again(left)
 		}
 	}
 }
@@ -158,7 +173,7 @@ func (u *Upstream) leave(conn *connection, cause error) (useless bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.dropConn(conn)
-	u.setState(Status{State: Idle, Reason: cause})
+	u.setState(Status{State: Idle, Reason: u.ended(cause)})
 	if useful {
 		u.failures, u.refusals = 0, 0
 		return false
@@ -231,13 +246,6 @@ func (u *Upstream) tryFailed(err error) {
 	event.Msg("connecting")
 	giveUp(waiting, watchers, failure)
 	u.set.handler.StateChanged(u)
-}
-
-// pauseAfter is how long to wait after so many failures in a row.
-func pauseAfter(failures int) time.Duration {
-	const longest = lastPause / 5 * 4
-	pause := min(firstPause<<min(failures-1, 20), longest)
-	return pause + rand.N(pause/4)
 }
 
 // shut ends what still waits when the Set closes.

@@ -47,6 +47,7 @@ func (u *Upstream) turnAway(failure Failure, epoch uint64) {
 		status.Retry = time.Now().Add(pauseAfter(u.refusals - 1))
 	}
 	u.setState(status)
+	u.failures = 0 // it has answered
 	u.refused, u.looked = true, time.Now()
 	if u.renewed = u.epoch.Load() != epoch; u.renewed {
 		u.wanted = true
@@ -60,7 +61,7 @@ func (u *Upstream) retireRefused(ctx context.Context, conn *connection, r refusa
 	u.mu.Lock()
 	u.dropConn(conn)
 	if conn.isUseful() {
-		u.failures, u.refusals = 0, 0
+		u.refusals = 0
 	}
 	u.turnAway(r.failure, r.epoch)
 	u.mu.Unlock()

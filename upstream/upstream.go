@@ -35,9 +35,13 @@ const (
 type Status struct {
 	State  State
 	Since  time.Time
-	Reason error     // of Backoff, NeedsLogin and Failed; of Idle, why the last connection ended
+	Reason error     // why it is Backoff, NeedsLogin, Failed or Disabled; of Idle, why the last connection ended, of Connecting, why the last try failed; may be nil
 	Retry  time.Time // of Backoff: when the next try may be; of NeedsLogin and Failed: not before then, whatever changes
 	Facts  Facts     // of Ready
+
+	// Failures are the tries to connect, and the connections, that came to nothing
+	// in a row.
+	Failures int
 }
 
 // An Upstream is one configured server and the connection to it. Its methods
@@ -77,6 +81,7 @@ type Upstream struct {
 	failures int            // in a row: no connection, or one that answered nothing
 	running  bool           // the supervisor has been started
 	leaving  bool           // no more connections are made
+	standing bool           // a lost connection is made again though nobody asks: eager, and not ended for want of use
 	kept     kept
 
 	refused  bool             // NeedsLogin or Failed: until there are other credentials
@@ -130,7 +135,14 @@ func (u *Upstream) Usable() bool { return !u.cfg.Disabled && u.cfg.Broken == nil
 func (u *Upstream) Status() Status {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.status
+	return u.statusNow()
+}
+
+// statusNow is Status for a caller that holds u.mu.
+func (u *Upstream) statusNow() Status {
+	s := u.status
+	s.Failures = u.failures
+	return s
 }
 
 // Remember gives the era that was spoken with this server last time, so that
@@ -217,6 +229,9 @@ func (u *Upstream) dropConn(conn *connection) {
 // enqueue makes the call wait for a connection, or says why it cannot. The
 // caller holds u.mu.
 func (u *Upstream) enqueue(call *Call) error {
+	if u.isProbed() {
+		return u.probed()
+	}
 	if err := u.want(); err != nil {
 		return err
 	}
@@ -241,7 +256,7 @@ func (u *Upstream) refusal() error {
 		return u.closing()
 	case Backoff:
 		if wait := time.Until(u.status.Retry); wait > 0 {
-			return delayed(u.status.Reason, wait)
+			return u.letAlone(wait)
 		}
 	case Idle, Connecting, Ready:
 	}
@@ -302,17 +317,14 @@ type outcome struct {
 }
 
 // ConnectIfEager connects an upstream that is configured to be connected before
-// anybody needs it. It waits for nothing.
+// anybody needs it, and sees to it from now on that it is. It waits for nothing.
 func (u *Upstream) ConnectIfEager() {
-	if u.cfg.Eager && u.Usable() {
-		u.connectSoon()
+	if !u.cfg.Eager || !u.Usable() {
+		return
 	}
-}
-
-// connectSoon asks for a connection that nobody waits for.
-func (u *Upstream) connectSoon() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.standing = true
 	if u.conn == nil {
 		_ = u.want() // the status says why not
 	}

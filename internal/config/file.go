@@ -87,9 +87,10 @@ type server struct {
 	Timeout        *duration `yaml:"timeout"`
 	ConnectTimeout *duration `yaml:"connect_timeout"`
 	ListTimeout    *duration `yaml:"list_timeout"`
-	Start          *text     `yaml:"start"`    // lazy (default) or eager
-	Enabled        *bool     `yaml:"enabled"`  // default true
-	Protocol       *text     `yaml:"protocol"` // auto (default) or a revision
+	Start          *text     `yaml:"start"`     // lazy (default) or eager
+	IdleStop       *duration `yaml:"idle_stop"` // 0 (default) = never
+	Enabled        *bool     `yaml:"enabled"`   // default true
+	Protocol       *text     `yaml:"protocol"`  // auto (default) or a revision
 	Tools          *filter   `yaml:"tools"`
 	Pin            *text     `yaml:"pin"` // off, warn (default) or block
 	Description    *string   `yaml:"description"`
@@ -113,8 +114,6 @@ type server struct {
 	TrustAnnotations *bool `yaml:"trust_annotations"` // a granting condition may look at its tools' annotations
 
 	problems []error // known beforehand: it is Broken
-
-	_ struct{} `later:"idle_stop"`
 }
 
 // A filter selects tools by globs over their original names.

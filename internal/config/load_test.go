@@ -159,7 +159,7 @@ servers:
     transport: http
     headers: {x-mcp-toolsets: repos, Authorization: "Bearer ${WEIR_TEST_TOKEN}"}
     prefix: gh
-  off: {command: weir, args: [demo-server], enabled: false, inherit_env: true, prefix: "", pin: off}
+  off: {command: weir, args: [demo-server], idle_stop: 30m, enabled: false, inherit_env: true, prefix: "", pin: off}
 aliases: {hub: gh, gh: github}
 names: {max: 60, separator: "-"}
 cache: {max_age: 1h}
@@ -190,7 +190,7 @@ log: {level: debug}
 	github.Name, github.Transport, github.URL = "github", upstream.HTTP, "https://example.com/mcp/"
 	github.Headers = map[string]string{"X-Mcp-Toolsets": "repos", "Authorization": "Bearer s3cret"}
 	off.Name, off.Transport, off.Command, off.Args = "off", upstream.Stdio, self, []string{"demo-server"}
-	off.Disabled, off.InheritAll = true, true
+	off.Disabled, off.InheritAll, off.IdleStop = true, true, 30*time.Minute
 	want := &File{
 		Path: path,
 		Servers: []Server{

@@ -131,6 +131,7 @@ func (m *serverMaker) lifetimes() {
 	m.made.Timeout = m.limit("timeout", s.Timeout, upstream.DefaultTimeout)
 	m.made.ConnectTimeout = m.limit("connect_timeout", s.ConnectTimeout, upstream.DefaultConnectTimeout)
 	m.made.ListTimeout = m.limit("list_timeout", s.ListTimeout, upstream.DefaultListTimeout)
+	m.made.IdleStop = s.IdleStop.or(0)
 
 	switch start := s.Start.or("lazy"); start {
 	case "lazy", "eager":
