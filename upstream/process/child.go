@@ -162,11 +162,12 @@ func (c *Child) wait() {
 
 // How long what is not up to the child may take.
 const (
-	unkillable  = 2 * time.Second       // from SIGKILL to giving up
-	leftBehind  = time.Second           // from the leader's end to SIGKILL for its group
-	groupPoll   = 20 * time.Millisecond // between looks at a group without a leader
-	outputIdle  = 250 * time.Millisecond
-	outputLimit = 5 * time.Second // for a reader that is slow to take the rest
+	unkillable  = 2 * time.Second        // from SIGKILL to giving up
+	leftBehind  = time.Second            // from the leader's end to SIGKILL for its group
+	groupPoll   = 20 * time.Millisecond  // between looks at a group without a leader
+	outputIdle  = 50 * time.Millisecond  // without output of those who have left the group; its own is all there
+	lastWords   = 250 * time.Millisecond // for what is there of its stderr
+	outputLimit = 5 * time.Second        // for a reader that is slow to take the rest
 )
 
 // live is the one goroutine that ends the child.
@@ -198,6 +199,7 @@ func (c *Child) release() {
 	}
 	c.group.release()
 	_ = c.stdin.Close() // an error here leaves nothing to do
+	c.stdout.beginEnd()
 	c.stderr.end()
 	c.stdout.finish()
 }

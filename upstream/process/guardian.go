@@ -29,6 +29,8 @@ type Guardian struct {
 	watch  *watch         // guarded by mu; nil before the first child
 	groups map[int]string // guarded by mu; number -> start of the leader
 	closed bool           // guarded by mu
+	reaper *reaper        // guarded by mu; nil before the first child, or for none
+	begun  bool           // guarded by mu; the first child
 }
 
 // watch is the running process.
@@ -63,6 +65,9 @@ func (g *Guardian) Token() string { return g.token }
 func (g *Guardian) Close() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if !g.closed {
+		g.reaper.end()
+	}
 	g.closed = true
 	if g.watch == nil {
 		none := make(chan struct{})
@@ -77,6 +82,9 @@ func (g *Guardian) Close() <-chan struct{} {
 func (g *Guardian) prepare() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if !g.closed && !g.begun {
+		g.begun, g.reaper = true, startReaper()
+	}
 	if g.closed || g.watch != nil || !guarded {
 		return
 	}

@@ -27,6 +27,8 @@ func TestNothingOutlivesWeir(t *testing.T) {
 		{"its group killed", []string{"deaf", "stubborn"}, killGroup},
 		{"killed, grandchild in the group", []string{"parent,stubborn,here,wait"}, killOne},
 		{"killed, grandchild in a session of its own", []string{"parent,stubborn,away,wait"}, killGroup},
+		{"killed, grandchild of a launcher that has ended", []string{"forks,stubborn,1"}, killOne},
+		{"its group killed, grandchild forked three times over", []string{"forks,stubborn,3"}, killGroup},
 		{"over without stopping its children", []string{"deaf"}, func(_ *exec.Cmd, stdin io.Closer) { _ = stdin.Close() }},
 	}
 	for _, tt := range tests {
@@ -95,6 +97,16 @@ func running(pids []int) []int {
 		}
 	}
 	return left
+}
+
+// A weir that is the first process of a container leaves no zombies behind.
+func TestOrphansAreReaped(t *testing.T) {
+	cmd := exec.Command(executable())
+	cmd.Env = append(os.Environ(), roleVariable+"=first")
+	out, err := cmd.Output()
+	if err != nil || string(out) != "zombies 0\n" {
+		t.Errorf("got %q, %v, want no zombies", out, err)
+	}
 }
 
 func TestCloseWithoutChildren(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weir-mcp/weir/upstream/process"
 )
 
@@ -41,6 +43,7 @@ var roles map[string]func(args []string) int
 func init() {
 	roles = map[string]func([]string) int{
 		"cat":      func([]string) int { _, _ = io.Copy(os.Stdout, os.Stdin); return 0 },
+		"brief":    func([]string) int { return 0 },
 		"exit":     func(args []string) int { n, _ := strconv.Atoi(args[0]); return n },
 		"abort":    func([]string) int { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} },
 		"deaf":     deaf,
@@ -52,6 +55,8 @@ func init() {
 		"env":      func([]string) int { fmt.Println(strings.Join(os.Environ(), "\n")); return 0 },
 		"parent":   parent,
 		"weir":     weir,
+		"first":    first,
+		"forks":    forks,
 	}
 }
 
@@ -140,7 +145,7 @@ func weir(args []string) int {
 		lines := bufio.NewScanner(child.Stdout())
 		fmt.Println("child", child.Pid())
 		told := 1 // "ready"
-		if strings.HasPrefix(role, "parent") {
+		if strings.HasPrefix(role, "parent") || strings.HasPrefix(role, "forks") {
 			told = 2 // and, before or after, "pid"
 		}
 		for ; told > 0 && lines.Scan(); told-- {
@@ -152,6 +157,64 @@ func weir(args []string) int {
 	fmt.Println("token", guardian.Token())
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	return 0
+}
+
+// forks starts its first argument's role in a session of its own, or so deep below
+// itself as the second says, and ends at once.
+func forks(args []string) int {
+	next := args[0]
+	rest := []string{}
+	if deep, _ := strconv.Atoi(args[1]); deep > 1 {
+		next, rest = "forks", []string{args[0], strconv.Itoa(deep - 1)}
+	}
+	cmd := exec.Command(os.Args[0], rest...)
+	cmd.Env = append(os.Environ(), roleVariable+"="+next)
+	cmd.Stdout = os.Stdout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return 1
+	}
+	if next != "forks" {
+		fmt.Println("pid", cmd.Process.Pid)
+	}
+	return 0
+}
+
+// first inherits what its children leave behind, as the first process of a
+// container does. It tells how many zombies it has once it has all that it is
+// going to have, and again when there are none, or after a while.
+func first([]string) int {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return 1
+	}
+	g := newGuardian(nil)
+	const many = 10
+	for range many {
+		child, err := process.Start(program("forks", "brief", "1"), g)
+		if err != nil {
+			return 1
+		}
+		_, _ = io.Copy(io.Discard, child.Stdout())
+		<-child.Done()
+	}
+	for end := time.Now().Add(10 * time.Second); ownZombies() > 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Println("zombies", ownZombies())
+	<-g.Close()
+	return 0
+}
+
+func ownZombies() (n int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if f := strings.Fields(rest); err == nil && len(f) > 1 && f[0] == "Z" && f[1] == strconv.Itoa(os.Getpid()) {
+			n++
+		}
+	}
+	return n
 }
 
 func newGuardian(warn func(error)) *process.Guardian {

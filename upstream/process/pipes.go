@@ -90,10 +90,14 @@ func (o *output) hurry() {
 	_ = o.end.SetReadDeadline(time.Now().Add(outputIdle)) // where it can't be set, finish closes the pipe under the reader
 }
 
-// finish lets the reader take what is there, and closes the pipe.
-func (o *output) finish() {
+// beginEnd lets the reader see the end as soon as nothing is there any more.
+func (o *output) beginEnd() {
 	o.ending.Store(true)
 	o.hurry()
+}
+
+// finish lets the reader take what is there after beginEnd, and closes the pipe.
+func (o *output) finish() {
 	timer := time.NewTimer(outputLimit)
 	defer timer.Stop()
 	select {

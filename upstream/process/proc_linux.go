@@ -47,9 +47,10 @@ func onlyZombies(pgid int) bool {
 // Fields of /proc/PID/stat, counted from the one after the name, which is the
 // third in proc(5).
 const (
-	processState = 0
-	processGroup = 2
-	startTime    = 19
+	processState  = 0
+	parentProcess = 1
+	processGroup  = 2
+	startTime     = 19
 )
 
 // stat returns one field; "" if the process is gone.

@@ -55,7 +55,7 @@ func (s *stderr) drain() {
 
 // end stops the draining, after what is there now has had its time.
 func (s *stderr) end() {
-	if s.file.SetReadDeadline(time.Now().Add(outputIdle)) != nil {
+	if s.file.SetReadDeadline(time.Now().Add(lastWords)) != nil {
 		_ = s.file.Close() // no deadlines on pipes here: close it under the reader
 	}
 	<-s.done
