@@ -199,7 +199,25 @@ func TestStoringFailures(t *testing.T) {
 			h.close()
 			a.Close()
 		}
+		stored := func() *catalog.Lists {
+			return d.open().LoadAll([]catalog.Wanted{{
+				Key: catalog.Key{Server: "a", Identity: []byte("a")}, Variant: catalog.Variant{Capabilities: "{}"},
+			}}, time.Now())[0].Lists
+		}
 		life(map[string]*upstreamtest.Server{"a": upstreamtest.New(withTools("x"))}, func() {})
+		later(DefaultMaxAge + time.Hour)
+		d.breakDown()
+		servers := map[string]*upstreamtest.Server{}
+		life(servers, func() {
+			later(time.Second) // it has failed
+			servers["a"] = upstreamtest.New(withTools("y"))
+			later(lastRetry)
+			d.repair()
+			later(lastStoring)
+		})
+		if l := stored(); l == nil || l.Failure.Failed() || d.tools("a") != "y" {
+			t.Errorf("got %+v, want the new lists without the failure", l)
+		}
 		later(DefaultMaxAge + time.Hour)
 		d.breakDown()
 		life(nil, func() {
@@ -207,11 +225,8 @@ func TestStoringFailures(t *testing.T) {
 			d.repair()
 			later(2 * firstStoring)
 		})
-		found := d.open().LoadAll([]catalog.Wanted{{
-			Key: catalog.Key{Server: "a", Identity: []byte("a")}, Variant: catalog.Variant{Capabilities: "{}"},
-		}}, time.Now())[0]
-		if found.Lists == nil || !found.Lists.Failure.Failed() || d.tools("a") != "x" {
-			t.Errorf("got %+v, want the lists with the failure", found.Lists)
+		if l := stored(); l == nil || !l.Failure.Failed() || d.tools("a") != "y" {
+			t.Errorf("got %+v, want the lists with the failure", l)
 		}
 	})
 }
