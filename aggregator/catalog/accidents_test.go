@@ -119,8 +119,7 @@ func TestSweepOfOtherFormats(t *testing.T) {
 	}
 }
 
-// TestTimesOfAWrongClock: times ahead of now, or from before there was any server,
-// say nothing but that there are lists.
+// TestTimesOfAWrongClock: times ahead of now say nothing but that there are lists.
 func TestTimesOfAWrongClock(t *testing.T) {
 	lists := listsOf(t, "search")
 	lists.Failure = Failure{Kind: "timeout", Text: "slow", At: noon.Add(time.Hour)}

@@ -47,12 +47,21 @@ const (
 // ErrDamaged is in every error about a stored file that cannot be used.
 var ErrDamaged = errors.New("stored lists are damaged")
 
-// The errors for files of other versions of weir. What an older one wrote is as
-// nothing, and is replaced. What a newer one wrote is left to it.
-var (
-	errOlder = fmt.Errorf("%w: an older format", ErrDamaged)
-	errNewer = fmt.Errorf("%w: a newer version of weir has written them", ErrDamaged)
-)
+// errOlder is the error for a file that an older version of weir has written. It
+// is as nothing, and is replaced.
+var errOlder = fmt.Errorf("%w: an older format", ErrDamaged)
+
+// A newerError is the error for a file that a newer version of weir has written,
+// and not under the name that it has for its own. It is put aside.
+type newerError struct {
+	number string // of its format
+}
+
+func (e *newerError) Error() string {
+	return "they are in format " + e.number + ", of a newer version of weir"
+}
+
+func (e *newerError) Unwrap() error { return ErrDamaged }
 
 // A section is one variant in a file. raw is all of it, ready to be written
 // again; members and body are what it is made of.
@@ -121,7 +130,7 @@ func otherFormat(file []byte) error {
 	if !whole || sum != string(checksum(rest)) {
 		return fmt.Errorf("%w: wrong checksum", ErrDamaged) // it may as well be one of this format
 	}
-	return errNewer
+	return &newerError{its}
 }
 
 // isNewer reports whether a format has a larger number than this one.

@@ -88,12 +88,11 @@ func (l *Lists) undate(now time.Time) {
 // 1970.
 var longAgo = time.Unix(-1<<31, 0)
 
-// Undated reports whether a time of Lists is one that a wrong clock has set: from
-// before there was any server.
-func Undated(t time.Time) bool { return t.Before(firstServers) }
+// Undated reports whether a time of Lists is one that only a wrong clock can have
+// set: from long before there was any server.
+func Undated(t time.Time) bool { return t.Before(century) }
 
-// firstServers is the day of the first revision of the protocol, 2024-11-05.
-var firstServers = time.Unix(1_730_764_800, 0)
+var century = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // pick returns the first of the sections that serve a variant best; nil if
 // there is none.

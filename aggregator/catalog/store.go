@@ -8,8 +8,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -116,11 +119,11 @@ func (s *Store) merge(key Key, fresh section, failure Failure, now time.Time) er
 	}
 	path := s.path(key)
 	sections, err := s.read(path, now)
-	switch {
-	case errors.Is(err, errNewer):
-		return err
-	case err != nil:
+	if err != nil {
 		sections = nil // what cannot be read is replaced; load has told of it
+	}
+	if newer, ok := errors.AsType[*newerError](err); ok {
+		putAside(path, newer.number)
 	}
 	file := encodeFile(merged(sections, fresh, failure))
 	if err := state.ReplaceCached(path, file); err != nil {
@@ -130,6 +133,15 @@ func (s *Store) merge(key Key, fresh section, failure Failure, now time.Time) er
 		s.sweep(now)
 	}
 	return nil
+}
+
+// putAside gives a file the name that one of its format has, unless there is such
+// a one: then its version of weir has done without this.
+func putAside(path, itsNumber string) {
+	its := strings.TrimSuffix(path, number) + itsNumber
+	if _, err := os.Lstat(its); errors.Is(err, fs.ErrNotExist) {
+		_ = os.Rename(path, its) // if not, it is replaced
+	}
 }
 
 // merged returns sections with a fresh one: the first of all, or after a failure

@@ -250,7 +250,7 @@ func TestStoreReplacesDamagedFiles(t *testing.T) {
 }
 
 // What an older weir has written under this name is as none at all, and nobody is
-// told of it. What a newer one has is left to it: weirs of two versions may run
+// told of it. What a newer one has is kept for it: weirs of two versions may run
 // side by side.
 func TestStoreOtherFormats(t *testing.T) {
 	s := open(t, t.TempDir())
@@ -278,15 +278,36 @@ func TestStoreOtherFormats(t *testing.T) {
 	}
 	for _, newer := range []string{"5", "17"} {
 		file := write(newer)
-		if got := load(t, s, github, modern); got.Lists != nil || !errors.Is(got.Err, errNewer) {
-			t.Errorf("%q: got %+v, want %v", newer, got, errNewer)
-		}
-		if err := s.Save(t.Context(), github, modern, listsOf(t, "search"), noon); !errors.Is(err, errNewer) {
-			t.Errorf("%q: saving: got %v, want %v", newer, err, errNewer)
+		if got := load(t, s, github, modern); got.Lists != nil || got.Err == nil || !strings.Contains(got.Err.Error(), "newer version") {
+			t.Errorf("%q: got %+v, want an error", newer, got)
 		}
 		if now, err := os.ReadFile(s.path(github)); !bytes.Equal(now, file) || err != nil {
 			t.Errorf("%q: the file was touched (%v)", newer, err)
 		}
+		save(t, s, github, modern, listsOf(t, "search"))
+		if got := load(t, s, github, modern); got.Err != nil || !got.Exact {
+			t.Errorf("%q: after the next save: got %+v, want what was saved", newer, got)
+		}
+		its := strings.TrimSuffix(s.path(github), number) + newer
+		if now, err := os.ReadFile(its); !bytes.Equal(now, file) || err != nil {
+			t.Errorf("%q: it was not put aside under its own name (%v)", newer, err)
+		}
+		if err := os.WriteFile(its, []byte("newest"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		write(newer)
+		save(t, s, github, modern, listsOf(t, "search"))
+		if now, err := os.ReadFile(its); string(now) != "newest" || err != nil {
+			t.Errorf("%q: a newer weir's own file was touched (%v)", newer, err)
+		}
+	}
+	damaged := write("5")
+	damaged[len(damaged)-1] ^= 1
+	if err := os.WriteFile(s.path(github), damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s, github, modern); !errors.Is(got.Err, ErrDamaged) || strings.Contains(got.Err.Error(), "newer") {
+		t.Errorf("a damaged number and more: got %+v, want that it is damaged", got)
 	}
 }
 
