@@ -75,6 +75,9 @@ func keep(pieces [][]byte) [][]byte {
 	return kept
 }
 
+// size is how many bytes the message has.
+func (d *delivery) size() int { return int(d.req.ContentLength) }
+
 func (d *delivery) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn:          func(string) { d.sent.Store(false) },

@@ -27,6 +27,7 @@ type eventReader struct {
 	src   io.Reader
 	limit int    // bytes of the data of one event
 	idle  func() // called before each read, which may wait
+	room  *room  // for events that grow large; nil for any
 
 	lastID string
 	retry  time.Duration // from the last retry field; negative without one
@@ -71,13 +72,14 @@ func newEventReader(src io.Reader, limit int, idle func()) *eventReader {
 // continueOn goes on with another stream, which continues the one before. What
 // that left unfinished is dropped.
 func (r *eventReader) continueOn(src io.Reader) {
-	*r = eventReader{src: src, limit: r.limit, idle: r.idle, lastID: r.lastID, retry: r.retry, buf: r.buf}
+	*r = eventReader{src: src, limit: r.limit, idle: r.idle, room: r.room, lastID: r.lastID, retry: r.retry, buf: r.buf}
 }
 
 // next returns the next event that has data. id and retry of those without
 // (priming events) take effect all the same. The error, io.EOF among them, is
 // final; an event that it cuts off is not returned.
 func (r *eventReader) next() (event, error) {
+	r.room.leave()
 	r.ev = event{data: r.ev.data[:0]}
 	if cap(r.ev.data) >= jsonrpc.Large {
 		r.ev.data = nil
@@ -85,6 +87,9 @@ func (r *eventReader) next() (event, error) {
 	r.hasData = false
 	for {
 		if r.start == r.end {
+			if err := r.room.hold(len(r.ev.data)); err != nil {
+				return event{}, err
+			}
 			if err := r.fill(); err != nil {
 				return event{}, err
 			}

@@ -54,6 +54,7 @@ type Streamable struct {
 	initialized chan struct{}
 
 	threads     threads
+	rooms       *rooms        // for messages that grow large
 	noticeSlots chan struct{} // of all that is no request
 
 	mu          sync.Mutex
@@ -65,6 +66,7 @@ type Streamable struct {
 	session     string               // legacy; a secret
 	requests    map[uint64]*exchange // those that have not ended
 	notices     int                  // how many that are no requests have not ended
+	noticeBytes int                  // of them
 }
 
 // errAbandoned ends the exchange of a request that nobody waits for.
@@ -85,6 +87,7 @@ func NewStreamable(config HTTPConfig, recv Receiver) *Streamable {
 		initialized: make(chan struct{}),
 		noticeSlots: make(chan struct{}, maxNoticePosts),
 		requests:    make(map[uint64]*exchange),
+		rooms:       newRooms(),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
@@ -114,22 +117,24 @@ func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 	case out.Method == initializedMethod && !s.handingOver:
 		s.handingOver = true
 		x.ended = func() { close(s.initialized) }
-	case s.notices == maxNotices:
+	case s.notices == maxNotices, s.noticeBytes > 0 && s.noticeBytes+x.size() > s.config.Limit+backlog:
 		x.cancel(ErrCongested)
 		return ErrCongested
 	default:
 		s.notices++
-		x.slots, x.ended = s.noticeSlots, s.noticeEnded
+		s.noticeBytes += x.size()
+		x.slots, x.ended = s.noticeSlots, func() { s.noticeEnded(x.size()) }
 		s.threads.join(x.delivery)
 	}
 	s.work.Go(x.run)
 	return nil
 }
 
-func (s *Streamable) noticeEnded() {
+func (s *Streamable) noticeEnded(size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.notices--
+	s.noticeBytes -= size
 }
 
 // Abandon closes the stream of a modern request, which cancels it (2026-07-28,

@@ -170,7 +170,9 @@ func (x *exchange) accepted(resp *http.Response) {
 
 // whole handles an answer in JSON.
 func (x *exchange) whole(resp *http.Response) {
-	body, err := readBody(resp, x.s.config.Limit)
+	room := x.s.rooms.stream(x.req.Context())
+	defer room.leave()
+	body, err := readBody(resp, x.s.config.Limit, room)
 	if err != nil {
 		x.broken(err)
 		return
@@ -185,14 +187,25 @@ func (x *exchange) whole(resp *http.Response) {
 }
 
 // readBody reads a body, or of one that is longer than limit, the first bytes
-// and one more.
-func readBody(resp *http.Response, limit int) ([]byte, error) {
+// and one more. It waits for room as the body grows.
+func readBody(resp *http.Response, limit int, room *room) ([]byte, error) {
 	var body bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= int64(limit) {
+		if err := room.hold(int(n)); err != nil {
+			return nil, err
+		}
 		body.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
-	return body.Bytes(), err
+	for _, most := range []int{mediumFrom, largeFrom, limit + 1} {
+		more := min(most, limit+1) - body.Len()
+		if n, err := body.ReadFrom(io.LimitReader(resp.Body, int64(more))); err != nil || n < int64(more) {
+			return body.Bytes(), err
+		}
+		if err := room.hold(body.Len() + 1); err != nil {
+			return nil, err
+		}
+	}
+	return body.Bytes(), nil
 }
 
 // follow handles an answer in an event stream, and in those that continue it
@@ -201,6 +214,8 @@ func (x *exchange) follow(resp *http.Response) {
 	body := resp.Body
 	defer func() { body.Close() }()
 	events := newEventReader(body, x.s.config.Limit, x.in.batch.Flush)
+	events.room = x.s.rooms.stream(x.req.Context())
+	defer events.room.leave()
 	var pace pace
 	for {
 		before := events.lastID

@@ -19,6 +19,8 @@ func (s *Streamable) listen() {
 	}
 	l := listener{s: s, in: inbox{recv: s.recv, limit: s.config.Limit}}
 	l.events = newEventReader(nil, s.config.Limit, l.in.batch.Flush)
+	l.events.room = s.rooms.stream(s.ctx)
+	defer l.events.room.leave()
 	for {
 		pause, again := l.once(s.ctx)
 		if !again {
