@@ -154,6 +154,35 @@ func TestListHints(t *testing.T) {
 	}
 }
 
+// All pages of a list together may be as long as one message.
+func TestListBytes(t *testing.T) {
+	tests := []struct {
+		name  string
+		fill  int
+		kind  Kind
+		maybe bool
+		asked int
+	}{
+		{"many pages", 60 << 10, KindProtocol, false, 3},
+		{"one item", 200 << 10, KindSerialization, true, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u, server := openConfig(t, Config{MessageLimit: 128 << 10}, script{Rules: []rule{
+					on("tools/list", step{Reply: raw(`{"tools":["$fill"],"nextCursor":"$id"}`), Fill: tt.fill}),
+				}}, legacyHost)
+				_, err := u.ListTools(t.Context())
+				fault(t, err, tt.kind, tt.maybe)
+				if n := len(server.Received("tools/list")); n != tt.asked {
+					t.Errorf("the server was asked %d times, want %d", n, tt.asked)
+				}
+				u.mustCall(t, "echo")
+			})
+		})
+	}
+}
+
 func TestListGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u, server := openScript(t, script{Rules: []rule{on("tools/list", step{Await: "cancel"})}}, legacyHost)

@@ -15,17 +15,22 @@ import (
 // openBy is open for a server over one of the transports that are a stream.
 func openBy(t *testing.T, by string, server *upstreamtest.Server, p Peer) fixture {
 	t.Helper()
+	return openConfigBy(t, Config{Transport: by}, server, p)
+}
+
+func openConfigBy(t *testing.T, cfg Config, server *upstreamtest.Server, p Peer) fixture {
+	t.Helper()
 	noLeak(t)
 	handler := upstreamtest.HTTPWithSSE(server)
-	if by == WebSocket {
+	if cfg.Transport == WebSocket {
 		sockets := upstreamtest.WebSocket(server)
 		t.Cleanup(sockets.Close)
 		handler = sockets
 	}
 	web := httptest.NewServer(handler)
 	t.Cleanup(web.Close)
-	cfg := Config{Transport: by, URL: web.URL + "/mcp", Subprotocol: "mcp"}
-	if by == WebSocket {
+	cfg.URL, cfg.Subprotocol = web.URL+"/mcp", "mcp"
+	if cfg.Transport == WebSocket {
 		cfg.URL = "ws" + strings.TrimPrefix(cfg.URL, "http")
 	}
 	return open(t, cfg, nil, p)
