@@ -33,7 +33,7 @@ func (v *view) admit(s *session, q query, t *target) *refusal {
 // checkPolicy refuses what the policy does not allow. What is denied does not
 // exist: it is answered like what nobody has.
 func (v *view) checkPolicy(s *session, q query, t *target) *refusal {
-	t.verdict = v.judge(t.tool, t.arguments)
+	t.verdict = v.judgeOn(t.way, t.tool, t.arguments)
 	switch {
 	case !t.verdict.Listed():
 		return unknownTool(q.subject)

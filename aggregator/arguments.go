@@ -21,7 +21,7 @@ import (
 // an override looks at them: readers differ on which of the two counts. What is not
 // there for the principal is left to the policy.
 func (v *view) checkReading(t *target) *refusal {
-	looks := v.policy.LooksAtArguments(t.item.Server) || t.item.Override != nil && t.item.Override.EditsArguments()
+	looks := t.way.looksAtArguments || t.item.Override != nil && t.item.Override.EditsArguments()
 	if !looks || t.arguments == nil || !v.listed(t.item) {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (t *target) sent(params []jsonrpc.Member) []jsonrpc.Member {
 // does not fit the tool's own schema, where the user wants that checked.
 func (v *view) checkArguments(s *session, q query, t *target) *refusal {
 	problems := t.problems
-	if v.settings[t.tool.Server].Validate {
+	if t.way.validates {
 		problems = append(problems, s.a.unfit(t)...)
 	}
 	if problems == nil {

@@ -41,6 +41,7 @@ type target struct {
 	value  []byte         // raw: what the member of params that names it becomes; nil leaves it
 	tool   *catalog.Route // of tools/call
 	item   *catalog.Route // what is listed of it; nil for nothing
+	way    *way           // of item
 
 	// What was judged: the raw arguments, nil for none, and the policy's word.
 	arguments []byte

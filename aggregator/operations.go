@@ -77,7 +77,8 @@ func (s *session) findTool(q query) (target, *refusal) {
 
 // targetOf is what is behind a route.
 func (v *view) targetOf(route *catalog.Route) target {
-	return target{server: v.byName[route.Server], name: route.Item.Name(), value: route.Item.RawName(), item: route}
+	w := v.way(route)
+	return target{server: w.server, name: route.Item.Name(), value: route.Item.RawName(), item: route, way: w}
 }
 
 func (s *session) findPrompt(q query) (target, *refusal) {
@@ -91,7 +92,7 @@ func (s *session) findPrompt(q query) (target, *refusal) {
 	if refused := v.checkReading(&t); refused != nil {
 		return t, refused
 	}
-	if t.verdict = v.judge(route, t.arguments); t.verdict.Level < policy.Read {
+	if t.verdict = v.judgeOn(t.way, route, t.arguments); t.verdict.Level < policy.Read {
 		return t, deniedPrompt(route, t.verdict)
 	}
 	return t, v.heldBack(&t)

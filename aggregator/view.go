@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/policy"
@@ -22,6 +23,7 @@ type view struct {
 	shown    map[string]bool // the servers that are there for the principal
 	sharers  []string        // those of them that have resources
 	wanting  []*server       // those of them that want a login
+	ways     sync.Map        // of *way by *catalog.Route: those that were asked for
 }
 
 // setSnapshot merges what the servers list now. It reports whether the view of
