@@ -23,10 +23,10 @@ func (s *scanner) str() error {
 	for {
 		for i+8 <= len(data) {
 			w := binary.LittleEndian.Uint64(data[i:])
-			q, b := w^quotes, w^slash
-			stop := ((w-blanks)&^w | (q-ones)&^q | (b-ones)&^b | w) & highs
+			stop := ((w - blanks) | ((w ^ quotes) - ones) | ((w ^ slash) - ones) | w) & highs
 			if stop != 0 {
-				// The lowest mark is exact; borrows can only add marks above it.
+				// The lowest mark is exact: what is not ASCII marks itself by w, and
+				// borrows can only add marks above the byte that they come from.
 				i += bits.TrailingZeros64(stop) / 8
 				break
 			}
