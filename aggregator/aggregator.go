@@ -173,18 +173,14 @@ func New(cfg Config) *Aggregator {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.storing = newStoring(cfg.Store, cfg.Log, a.spawn)
 	a.pushes.push = a.pushChanges
-	upstreams := make([]upstream.Config, len(cfg.Servers))
-	for i := range cfg.Servers {
-		upstreams[i] = cfg.Servers[i].upstream()
-	}
-	a.set = upstream.NewSet(upstreams, upstream.Options{
+	a.set = upstream.NewSet(nil, upstream.Options{
 		Name: "weir", Version: cfg.Version,
 		Process: cfg.Process, Dialers: cfg.Dialers, Handler: (*events)(a), Auth: cfg.Auth, Log: cfg.Log,
 		InUse: a.inUse,
 	})
 	servers := make([]*server, len(cfg.Servers))
 	for i := range cfg.Servers {
-		servers[i] = newServer(a, &cfg.Servers[i], a.set.Get(cfg.Servers[i].Name))
+		servers[i] = newServer(a, &cfg.Servers[i], a.set.Add(cfg.Servers[i].upstream()))
 	}
 	a.world.Store(newWorld(&cfg, servers))
 	a.setSnapshot()

@@ -27,7 +27,7 @@ type authenticator interface {
 	Login(ctx context.Context, o auth.LoginOptions) (*login.Attempt, error)
 }
 
-func newAuthenticator(cfg Config, keeper *auth.Keeper) authenticator {
+func newAuthenticator(cfg *Config, keeper *auth.Keeper) authenticator {
 	if cfg.Auth.Kind == auth.None || cfg.Auth.Kind == auth.OAuth2 && keeper == nil {
 		return ownHeaders{cfg}
 	}
@@ -36,7 +36,7 @@ func newAuthenticator(cfg Config, keeper *auth.Keeper) authenticator {
 
 // ownHeaders are the credentials of a server without any but those that may
 // stand in its URL and headers.
-type ownHeaders struct{ cfg Config }
+type ownHeaders struct{ cfg *Config }
 
 // RoundTripper returns base.
 func (ownHeaders) RoundTripper(_ context.Context, base http.RoundTripper) (http.RoundTripper, error) {

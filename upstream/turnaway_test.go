@@ -667,7 +667,7 @@ func TestHintOfLogin(t *testing.T) {
 // The values behind references in URL and headers are credentials too.
 func TestOwnHeaders(t *testing.T) {
 	secret, broken := "1", error(nil)
-	h := ownHeaders{Config{
+	h := ownHeaders{&Config{
 		URL: "https://server/${file:a}", Headers: map[string]string{"X-A": "${file:a}", "X-B": "b"},
 		Resolve: func(_ context.Context, text string) (string, error) {
 			return strings.ReplaceAll(text, "${file:a}", secret), broken

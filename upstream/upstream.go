@@ -101,8 +101,8 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 		log:    set.log.With().Str("upstream", cfg.Name).Logger(),
 		demand: make(chan struct{}, 1),
 		status: Status{State: Idle, Since: time.Now()},
-		auth:   newAuthenticator(cfg, set.auth),
 	}
+	u.auth = newAuthenticator(&u.cfg, set.auth)
 	u.noise.log = u.log
 	u.ctx, u.cancel = context.WithCancel(set.ctx)
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -38,8 +39,9 @@ func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator
 		Process:      upstream.ProcessOptions{Environ: a.Environ, Guardian: guardian(log)},
 		Log:          log,
 	}
-	for _, s := range file.Servers {
-		cfg.Servers = append(cfg.Servers, s.Server)
+	cfg.Servers = slices.Grow(cfg.Servers, len(file.Servers))
+	for i := range file.Servers {
+		cfg.Servers = append(cfg.Servers, file.Servers[i].Server)
 	}
 	switch {
 	case file.Denied != "":

@@ -54,11 +54,10 @@ func (m *mapping[T]) decode(d *decoder, n *yaml.Node) {
 		return
 	}
 	d.pairs(n, func(key, value *yaml.Node) {
-		e := entry[T]{key: key.Value, pos: d.pos(key)}
+		*m = append(*m, entry[T]{key: key.Value, pos: d.pos(key)}) // there is room: it stays where it is
 		d.path = append(d.path, key.Value)
-		d.value(value, &e.value)
+		d.value(value, &(*m)[len(*m)-1].value)
 		d.path = d.path[:len(d.path)-1]
-		*m = append(*m, e)
 	})
 }
 
