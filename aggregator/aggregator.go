@@ -64,6 +64,10 @@ type Config struct {
 	// Telemetry is where spans of requests go; nil for nowhere.
 	Telemetry *telemetry.Exporter
 
+	// Answered is called whenever a new host has had its first answer, for what need
+	// not keep it waiting: on a goroutine that Close waits for. nil for nothing.
+	Answered func()
+
 	Process upstream.ProcessOptions
 	Dialers map[string]upstream.Dialer // of further transports; nil for none
 	Log     zerolog.Logger

@@ -1,7 +1,9 @@
 package aggregator
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,6 +73,34 @@ func (f *Figures) Failures() uint64 {
 
 // TimedOut is how many requests had no answer in time.
 func (f *Figures) TimedOut() uint64 { return f.Failed[upstream.KindTimeout] }
+
+// words are the figures in short, with a comma before; "" if there was no request
+// yet.
+func (f *Figures) words() string {
+	var b strings.Builder
+	if calls := f.Calls(); calls > 0 {
+		fmt.Fprintf(&b, ", %d calls (%d failed, %d errors", calls, f.Failures(), f.Errors)
+		if f.Durations.Count > 0 {
+			fmt.Fprintf(&b, "; half within %v, 99 %% within %v", rough(f.Durations.Quantile(0.5)), rough(f.Durations.Quantile(0.99)))
+		}
+		b.WriteByte(')')
+	}
+	if f.InFlight > 0 {
+		fmt.Fprintf(&b, ", %d in flight for up to %v", f.InFlight, rough(f.Oldest))
+	}
+	return b.String()
+}
+
+// rough is a time with no more digits than it is worth.
+func rough(d time.Duration) time.Duration {
+	switch {
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
+}
 
 // add counts the figures of another server too.
 func (f *Figures) add(other *Figures) {

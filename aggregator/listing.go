@@ -14,12 +14,12 @@ import (
 // try asks a server for lists, all at once, and takes over what it tells. It
 // returns the kinds that failed and why the first of them did.
 func (s *server) try(kinds kindSet) (failed kindSet, err error) {
-	s.tally.listings.Add(1)
 	facts, err := s.up.Connect(s.ctx)
 	if err != nil {
 		s.failed(kinds, err)
 		return kinds, err
 	}
+	s.tally.listings.Add(1)
 	t := s.begin(facts)
 	t.connection = s.connectedSince()
 	asked := t.undeclared(kinds)

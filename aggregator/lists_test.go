@@ -446,7 +446,7 @@ func TestOwnTools(t *testing.T) {
 		h.send(legacy.open()...)
 		want(t, "list", h.send(legacy.request("1", "tools/list", "", "")), result("1", `"tools":[`+ownDefinitions("servers", "explain", "restart")+`]`))
 		want(t, "call", h.send(legacy.call("2", "weir__servers", "{}")), result("2",
-			`"content":[{"type":"text","text":"a: ready, 1 tools, protocol 2025-11-25, listed 0s ago\ngone: backoff, 0 tools: the server could not be reached (the next try may be in 1s)"}]`))
+			`"content":[{"type":"text","text":"a: ready for 0s, 1 tools, protocol 2025-11-25, listed 0s ago\ngone: backoff for 0s, 0 tools: the server could not be reached (the next try may be in 1s)"}]`))
 	})
 	bubble(t, "listed only", func(t *testing.T) {
 		cfg := config(t, nil, "gone")

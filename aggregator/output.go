@@ -3,6 +3,7 @@ package aggregator
 import (
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,9 @@ import (
 type output struct {
 	io.Writer
 	failed func(error)
+
+	answered func() // is called once, when something was written
+	begun    atomic.Bool
 }
 
 // tryOutput is one that can write without waiting.
@@ -23,8 +27,8 @@ type tryWriter interface {
 	TryWrite(p []byte) (int, error)
 }
 
-func newOutput(w io.Writer, failed func(error)) io.Writer {
-	o := &output{Writer: w, failed: failed}
+func newOutput(w io.Writer, failed func(error), answered func()) io.Writer {
+	o := &output{Writer: w, failed: failed, answered: answered}
 	if try, ok := w.(tryWriter); ok {
 		return tryOutput{output: o, try: try}
 	}
@@ -40,6 +44,9 @@ func (o tryOutput) TryWrite(p []byte) (int, error) { return o.watch(o.try.TryWri
 func (o *output) watch(n int, err error) (int, error) {
 	if err != nil {
 		o.failed(err)
+	}
+	if n > 0 && !o.begun.Load() && o.begun.CompareAndSwap(false, true) {
+		o.answered()
 	}
 	return n, err
 }

@@ -21,7 +21,7 @@ func (p *stuckPipe) SetWriteDeadline(t time.Time) error { p.deadline = t; return
 func TestOutput(t *testing.T) {
 	var failed error
 	p := &stuckPipe{}
-	o := newOutput(p, func(err error) { failed = err })
+	o := newOutput(p, func(err error) { failed = err }, func() {})
 	if n, err := o.Write([]byte("four")); n != 4 || err != nil || failed != nil {
 		t.Errorf("Write: got %d, %v, failed %v, want 4, nil, nil", n, err, failed)
 	}
@@ -45,7 +45,7 @@ func TestOutput(t *testing.T) {
 		t.Errorf("SetWriteDeadline: got %v, deadline %v, want nil, %v", err, p.deadline, at)
 	}
 
-	plain := newOutput(io.Discard, func(error) {})
+	plain := newOutput(io.Discard, func(error) {}, func() {})
 	if _, ok := plain.(tryWriter); ok {
 		t.Error("the output can try, want it not to: the stream cannot")
 	}

@@ -273,8 +273,11 @@ func (a *Aggregator) describeServers() string {
 	if problem := a.problem.Load(); problem != nil {
 		b.WriteString(*problem + "\n")
 	}
+	w := a.world.Load()
+	busy := a.busy()
 	for _, s := range a.Status() {
-		fmt.Fprintf(&b, "%s: %s, %d tools", s.Name, s.State, s.Tools)
+		fmt.Fprintf(&b, "%s: %s for %v", s.Name, s.State, time.Since(s.Since).Round(time.Second))
+		fmt.Fprintf(&b, ", %d tools", s.Tools)
 		if s.Prompts > 0 {
 			fmt.Fprintf(&b, ", %d prompts", s.Prompts)
 		}
@@ -286,6 +289,10 @@ func (a *Aggregator) describeServers() string {
 		}
 		if !catalog.Undated(s.Fetched) {
 			fmt.Fprintf(&b, ", listed %v ago", time.Since(s.Fetched).Round(time.Second))
+		}
+		if known := w.byName[s.Name]; known != nil {
+			f := known.figures(busy[known.tally])
+			b.WriteString(f.words())
 		}
 		if s.Changed > 0 && s.Withheld {
 			fmt.Fprintf(&b, ", %d definitions held back as they have changed (`weir pins diff` in a terminal shows how)", s.Changed)

@@ -62,7 +62,7 @@ func newSession(a *Aggregator, out io.Writer) *session {
 	}
 	s.declared.Store(readDeclared(nil))
 	s.client.Store(&client{})
-	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }))
+	s.out = jsonrpc.NewWriter(newOutput(out, func(err error) { s.cancel(err) }, a.answered))
 	return s
 }
 

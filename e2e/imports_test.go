@@ -26,8 +26,8 @@ var order = []place{
 	{
 		"internal/cli",
 		[]string{
-			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact",
-			"internal/config", "internal/demo", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
+			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact", "aggregator/telemetry",
+			"internal/config", "internal/demo", "internal/live", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
 			"upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
@@ -41,6 +41,7 @@ var order = []place{
 		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
+	{"internal/live", []string{"upstream/state"}, "how a weir is is told as it is; who finds it out stands above"},
 	{"internal/spell", nil, "words are words"},
 	{"internal/watch", nil, "something happens to files, whatever is in them"},
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},

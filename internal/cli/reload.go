@@ -19,6 +19,8 @@ type reloader struct {
 	weir *aggregator.Aggregator // set before anything is asked of the reloader
 	asks chan struct{}          // holds a token when a signal has asked for it
 
+	telemetry collecting // written before weir is
+
 	one    sync.Mutex // one reload at a time
 	source string     // the file that the present configuration stands in; "" for none
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"runtime"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -40,14 +41,27 @@ func (a *app) serve(ctx context.Context) error {
 	defer closeAudit(cfg.Audit, r.log)
 	defer cfg.Auth.Close()
 	cfg.Admin = administrator{r}
+	beacon := r.newBeacon()
+	cfg.Answered = beacon.light
 	weir := aggregator.New(cfg)
-	defer weir.Close()
+	defer together(weir.Close, r.telemetry.close)
 	r.weir = weir
+	r.telemetry.of(weir)
+	defer beacon.out()
 	defer r.watch(ctx)()
 	if err := weir.Serve(ctx, s.in, s.out); err != nil && ctx.Err() == nil && !isGone(err) {
 		return err
 	}
 	return nil
+}
+
+// together does things at once, and returns when all are done.
+func together(things ...func()) {
+	var all sync.WaitGroup
+	for _, do := range things {
+		all.Go(do)
+	}
+	all.Wait()
 }
 
 // readersAtOnce is how many readers of pipes may come back from a wait in the
@@ -73,19 +87,21 @@ func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
 		log := a.logger("")
 		r.log = log
 		logProblems(log, err)
-		return r.begin(ctx, a.brokenConfig(err, log), config.Audit{})
+		return r.begin(ctx, a.brokenConfig(err, log), &config.File{})
 	}
 	log := a.logger(file.LogLevel)
 	r.log, r.source = log, file.Path
 	for _, warning := range file.Warnings {
 		log.Warn().Msg(warning)
 	}
-	return r.begin(ctx, a.aggregatorConfig(file, log), file.Audit)
+	return r.begin(ctx, a.aggregatorConfig(file, log), file)
 }
 
 // begin completes a configuration with what stays whatever is read later.
-func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, audited config.Audit) aggregator.Config {
-	cfg.Audit = r.app.openAudit(audited, r.log)
+func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, file *config.File) aggregator.Config {
+	cfg.Audit = r.app.openAudit(file.Audit, r.log)
+	r.telemetry = openTelemetry(file.Telemetry, r.log)
+	cfg.Telemetry = r.telemetry.exporter
 	cfg.Store = openStore(ctx, r.log)
 	cfg.Auth = r.app.newKeeper(login.NewBrowser(r.app.getenv), r.log)
 	if cfg.Process.Weir == nil {

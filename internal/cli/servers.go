@@ -16,21 +16,30 @@ import (
 )
 
 func (a *app) serversCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, running bool
 	cmd := &cobra.Command{
 		Use:   "servers",
-		Short: "Connect to every server and say how it went",
+		Short: "Connect to every server and say how it went, or ask the weirs that run",
 		Long: `Connect to every configured server, list all it has anew, and say how it went:
 state, transport, protocol revision, version, numbers of tools, prompts and
 resources, and for one that failed the reason and the age of the lists that
 hosts are shown instead.
 
-The exit code is 3 if some servers failed, 1 if all did.`,
+The exit code is 3 if some servers failed, 1 if all did.
+
+With --live nothing is connected: the weirs that are running, each started by a
+host, say how their servers are, since when and why, and what became of the calls
+of each: how many, how many failed, and within what time half of them and 99 of
+100 were answered.`,
 		Example: `  weir servers
   weir servers --json
+  weir servers --live
   weir --config ./mcp.yaml servers`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if running {
+				return a.serversLive(cmd.Context(), asJSON)
+			}
 			if asJSON {
 				return a.servers(cmd.Context(), a.printServersJSON)
 			}
@@ -38,6 +47,7 @@ The exit code is 3 if some servers failed, 1 if all did.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of objects")
+	cmd.Flags().BoolVar(&running, "live", false, "ask the weirs that are running, and connect to nothing")
 	return cmd
 }
 

@@ -14,7 +14,7 @@ func TestBadFiles(t *testing.T) {
 		{"a list", "- a\n", `mcp.yaml:1: this is a list, want keys with values`},
 		{"text", "hello\n", `mcp.yaml:1: this is text, want keys with values`},
 		{"unknown key", "server: {}\n", `mcp.yaml:1: unknown key "server" (did you mean "servers"?)`},
-		{"unknown key, nothing near", "zzz: {}\n", `mcp.yaml:1: unknown key "zzz" (known are servers, aliases, policy, policies, keys, teams, orgs, profiles, env_file, names, cache, limits, log, audit, tools)`},
+		{"unknown key, nothing near", "zzz: {}\n", `mcp.yaml:1: unknown key "zzz" (known are servers, aliases, policy, policies, keys, teams, orgs, profiles, env_file, names, cache, limits, log, audit, tools, telemetry)`},
 		{"unknown key of a server", "servers:\n  a:\n    comand: x\n", `mcp.yaml:3: servers.a: unknown key "comand" (did you mean "command"?)`},
 		{"case counts", "servers:\n  a: {Command: x}\n", `mcp.yaml:2: servers.a: unknown key "Command" (did you mean "command"?)`},
 		{"swapped letters", "servers:\n  a: {ulr: x}\n", `mcp.yaml:2: servers.a: unknown key "ulr" (did you mean "url"?)`},

@@ -50,6 +50,7 @@ func build(o Options, doc *document, d *decoder) (*File, error) {
 	roster, profile := m.principals(), m.profiles()
 	e := m.expander()
 	custom := m.customTools(e)
+	m.telemetry(e)
 	if len(m.errs) > 0 {
 		return nil, inOrder(m.errs)
 	}

@@ -33,6 +33,7 @@ type File struct {
 	MessageLimit int    // bytes
 	LogLevel     string // trace, debug, info, warn or error
 	Audit        Audit
+	Telemetry    Telemetry
 
 	Warnings []string // what was passed over, one sentence each, with file and line
 }
@@ -63,6 +64,9 @@ type document struct {
 	Log      *logging               `yaml:"log"`
 	Audit    *auditing              `yaml:"audit"`
 	Tools    mapping[customTool]    `yaml:"tools"` // of the user's own
+
+	Telemetry    *telemetry      `yaml:"telemetry"`
+	TelemetryPos policy.Position `pos:"telemetry"`
 
 	more map[string]string // what references may name besides variables
 }
