@@ -248,7 +248,8 @@ func (c *call) awaitAnswers(ctx context.Context, h handle) {
 	}
 }
 
-// dropQuestions answers the questions of a call that is over: nobody else will.
+// dropQuestions answers the questions of a call that is over, but for those that
+// were another call's: nobody else will.
 func (c *call) dropQuestions() {
 	c.s.mu.Lock()
 	var questions []*openQuestion
@@ -260,6 +261,7 @@ func (c *call) dropQuestions() {
 		o.heard.settled(audit.Cancelled, 0)
 		switch {
 		case o.q == nil:
+		case !o.shown && c.passOn(o.q):
 		case o.method == "elicitation/create":
 			c.s.a.forgetQuestion(o.q)
 			o.q.Reply(nil, []byte(`{"action":"cancel"}`))
@@ -268,6 +270,27 @@ func (c *call) dropQuestions() {
 			o.q.Refuse(nil, codeInternal, "the client has not answered")
 		}
 	}
+}
+
+// passOn gives a question to another call that its server works on, if there is
+// one: the host has not seen it, and this call, which ended without an answer to
+// it, was not what the server asked for. It was taken for that because it was the
+// oldest (see callOf).
+func (c *call) passOn(q *upstream.Question) bool {
+	if q.Call != nil {
+		return false // it was asked on the stream of this call
+	}
+	next := c.s.a.callOf(c.server, q)
+	if next == nil || next == c || next.isParked() {
+		return false
+	}
+	c.s.a.forgetQuestion(q)
+	if next.modern {
+		next.hear(q)
+	} else {
+		next.s.relay(nil, next.server, q)
+	}
+	return true
 }
 
 // putBy keeps an outcome that came while the call is parked until the host asks

@@ -87,6 +87,32 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// TestQuestionOfAnotherCall: pipes do not tell for which call a server asks. One
+// that ends before the host was asked was not it.
+func TestQuestionOfAnotherCall(t *testing.T) {
+	bubble(t, "an older call ends", func(t *testing.T) {
+		script := asking("elicitation/create", `{"message":"m","requestedSchema":{}}`)
+		script.Rules[0].Do = slices.Insert(script.Rules[0].Do, 1, upstreamtest.Step{Release: "asked"})
+		script.Rules = append(script.Rules, upstreamtest.Rule{On: "tools/call other", Do: []upstreamtest.Step{
+			{Await: "asked"}, {Reply: raw(`{"content":[]}`)},
+		}})
+		server, h := one(t, script)
+		h.send(modern.capable()...)
+		got := h.send(modern.capableCall("1", "up__other", ""), modern.capableCall("2", "up__ask", ""))
+		if len(got) != 1 || !strings.Contains(got[0], `"id":1`) || !strings.Contains(got[0], `"content":[]`) {
+			t.Errorf("got %q, want the result of the older call", got)
+		}
+		pass(3 * gatherTime)
+		requests, state := inputRequired(t, h.received())
+		key, _, _ := strings.Cut(strings.TrimPrefix(requests, `{"`), `":`)
+		got = h.send(modern.capableCall("3", "up__ask", resumeWith(`{"`+key+`":{"action":"accept","content":{"n":1}}}`, state)))
+		if len(got) != 1 || !strings.Contains(got[0], `"text":"done"`) {
+			t.Errorf("got %q, want the result of the call that asked", got)
+		}
+		want(t, "server", answersTo(server), `{"jsonrpc":"2.0","id":"q<1>","result":{"action":"accept","content":{"n":1}}}`)
+	})
+}
+
 // TestQuestionRefused: no host is asked what it has not declared, nor sent to
 // what is no web page.
 func TestQuestionRefused(t *testing.T) {
