@@ -385,20 +385,28 @@ func (c *call) take(b *jsonrpc.Batch, responses []byte) {
 	answers, outcome, consent, rest := c.takeAnswered(members)
 	switch {
 	case outcome != nil:
+		// The server did not need them for this call, so for another.
+		c.passBack(b, answers)
 		if c.end() {
+			c.dropQuestions()
 			c.answer(b, *outcome)
 		}
 	case consent && rest == 0:
 		c.agree(b, answers)
 	default:
-		for _, a := range answers {
-			c.s.a.forgetQuestion(a.q)
-			a.heard.settled(audit.OK, len(a.value))
-			a.q.Reply(b, bytes.Clone(a.value))
-		}
+		c.passBack(b, answers)
 		if rest > 0 {
 			c.park(b)
 		}
+	}
+}
+
+// passBack gives the host's answers to the server.
+func (c *call) passBack(b *jsonrpc.Batch, answers []answeredQuestion) {
+	for _, a := range answers {
+		c.s.a.forgetQuestion(a.q)
+		a.heard.settled(audit.OK, len(a.value))
+		a.q.Reply(b, bytes.Clone(a.value))
 	}
 }
 

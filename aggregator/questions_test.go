@@ -113,6 +113,32 @@ func TestQuestionOfAnotherCall(t *testing.T) {
 	})
 }
 
+// TestAnswerForAnotherCall: a call that was taken for what a question belongs to
+// ends while the host is asked. The server gets the answer all the same.
+func TestAnswerForAnotherCall(t *testing.T) {
+	bubble(t, "an older call ends meanwhile", func(t *testing.T) {
+		script := asking("elicitation/create", `{"message":"m","requestedSchema":{}}`)
+		script.Rules = append(script.Rules, upstreamtest.Rule{On: "tools/call other", Do: []upstreamtest.Step{
+			{Await: "shown"}, {Reply: raw(`{"content":[]}`)},
+		}})
+		server, h := one(t, script)
+		h.send(modern.capable()...)
+		h.send(modern.capableCall("1", "up__other", ""), modern.capableCall("2", "up__ask", ""))
+		pass(3 * gatherTime)
+		requests, state := inputRequired(t, h.received())
+		key, _, _ := strings.Cut(strings.TrimPrefix(requests, `{"`), `":`)
+		server.Release("shown")
+		h.send()
+		got := h.send(modern.capableCall("3", "up__other", resumeWith(`{"`+key+`":{"action":"accept","content":{"n":1}}}`, state)))
+		slices.Sort(got)
+		if len(got) != 2 || !strings.Contains(got[0], `"id":2`) || !strings.Contains(got[0], `"text":"done"`) ||
+			!strings.Contains(got[1], `"id":3`) || !strings.Contains(got[1], `"content":[]`) {
+			t.Errorf("got %q, want the results of both calls", got)
+		}
+		want(t, "server", answersTo(server), `{"jsonrpc":"2.0","id":"q<1>","result":{"action":"accept","content":{"n":1}}}`)
+	})
+}
+
 // TestQuestionRefused: no host is asked what it has not declared, nor sent to
 // what is no web page.
 func TestQuestionRefused(t *testing.T) {
