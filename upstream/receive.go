@@ -168,7 +168,10 @@ func (c *connection) Failed(out *transport.Outgoing, err error) {
 	if call == nil {
 		return
 	}
-	if errors.Is(err, transport.ErrSessionLost) {
+	// A server that forgets its session refuses only what comes then. What it had
+	// taken before, and what breaks afterwards for that reason, may have run.
+	_, broken := errors.AsType[*transport.BrokenError](err)
+	if errors.Is(err, transport.ErrSessionLost) && !broken {
 		c.u.resend(call, out, c)
 		return
 	}

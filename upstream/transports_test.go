@@ -132,6 +132,35 @@ func TestSSESessionLost(t *testing.T) {
 	}
 }
 
+// What the server had taken before it forgot the session may have run, whatever
+// ends it afterwards: it is not made again.
+func TestSSETakenBeforeSessionLost(t *testing.T) {
+	server := newServer(script{Tools: tools("echo", "lost", "held"), Rules: []rule{
+		nth(1, "tools/call lost", step{Status: http.StatusNotFound}),
+		on("tools/call held", step{Await: "lost"}, step{Exit: true}),
+	}})
+	u := openBy(t, SSE, server, legacyHost)
+	u.mustCall(t, "echo")
+	held := newSink()
+	u.Do(nil, toolCall(held, "held", ""))
+	if err := server.Await(t.Context(), "tools/call", 2); err != nil {
+		t.Fatal(err)
+	}
+	u.mustCall(t, "echo") // the POST before it is over by now, or nearly so
+	u.mustCall(t, "lost")
+	server.Release("lost")
+	fault(t, held.wait(t).err, KindConnection, true)
+	times := 0
+	for _, r := range server.Received("tools/call") {
+		if strings.Contains(string(r.Message), `"held"`) {
+			times++
+		}
+	}
+	if times != 1 {
+		t.Errorf("the call was made %d times, want once", times)
+	}
+}
+
 func TestStreamTransportRefused(t *testing.T) {
 	for _, by := range []string{SSE, WebSocket} {
 		for status, kind := range map[int]Kind{
