@@ -115,6 +115,11 @@ var order = []place{
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
 	{"scripts/conformance", []string{"e2e/bridge", "upstream/jsonrpc"}, "the suite sees weir as a host or a server does"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
+	{
+		"scripts/rig",
+		[]string{"upstream/upstreamtest"},
+		"it holds weir by its streams and its servers' connections, and sees nothing within",
+	},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
 }
 
@@ -146,7 +151,7 @@ var foreign = []struct {
 	only     []string
 	reason   string
 }{
-	{"log", nil, "the log is zerolog's, on stderr"},
+	{"log", []string{"scripts/rig"}, "the log is zerolog's, on stderr; but net/http knows no other to be silent in"},
 	{"testing", []string{"upstream/upstreamtest", "upstream/upstreamtest/authserver", "upstream/upstreamtest/desktop"}, "nothing of tests is in the binary"},
 	{"github.com/modelcontextprotocol/go-sdk", nil, "it is a peer in tests"},
 	{"github.com/mark3labs/mcp-go/server", nil, "it is a peer in tests; linked in, it costs every start"},
@@ -192,15 +197,16 @@ var foreign = []struct {
 	{
 		"os/exec",
 		[]string{
-			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "upstream/auth/login", "upstream/process",
-			"upstream/transport", "upstream/upstreamtest/desktop",
+			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "scripts/rig", "upstream/auth/login",
+			"upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
 		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},
 	{
 		"net/http",
 		[]string{
-			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "upstream", "upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
+			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "scripts/rig", "upstream", "upstream/auth",
+			"upstream/auth/discovery", "upstream/auth/guard",
 			"upstream/auth/login", "upstream/customtools", "upstream/transport", "upstream/upstreamtest", "upstream/upstreamtest/authserver",
 		},
 		"networks are upstream's business, but for the collector of telemetry, which nobody's request goes to",

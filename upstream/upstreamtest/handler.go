@@ -68,6 +68,17 @@ func (e Exchange) Version() string {
 // Send sends a message on the stream of the request, before its answer.
 func (e Exchange) Send(message string) { e.x.way.send([]byte(message)) }
 
+// SendRaw sends bytes that are perhaps no message: on lines as they are, over
+// Streamable HTTP in an event stream, which they then are a part of.
+func (e Exchange) SendRaw(text string) { e.x.way.raw([]byte(text)) }
+
+// Stderr writes a line to the standard error of a child; others have none.
+func (e Exchange) Stderr(line string) { e.x.way.stderr(line) }
+
+// Break ends the connection as a crash would, and over HTTP the handler with it:
+// it need not return.
+func (e Exchange) Break() { e.x.way.end(1) }
+
 // Reply answers the request with a raw result.
 func (e Exchange) Reply(result string) { e.x.reply("result", []byte(result)) }
 

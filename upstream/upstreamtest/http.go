@@ -145,7 +145,8 @@ func (s *Server) open(c *Client) string {
 	defer s.mu.Unlock()
 	id := ""
 	if !s.script.Sessionless {
-		id = "session-" + strconv.Itoa(len(s.received)) + "-" + strconv.Itoa(len(s.sessions))
+		s.opened++
+		id = "session-" + strconv.Itoa(s.opened)
 	}
 	s.sessions[id] = c
 	return id

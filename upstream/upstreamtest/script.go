@@ -34,7 +34,8 @@ type Script struct {
 	Sessionless bool `json:"sessionless,omitempty"` // HTTP: a legacy server without Mcp-Session-Id
 	Indent      bool `json:"indent,omitempty"`      // HTTP: messages have line ends and indentation
 
-	Log string `json:"log,omitempty"` // a file to append each received message to
+	Log     string `json:"log,omitempty"`     // a file to append each received message to
+	Unnoted bool   `json:"unnoted,omitempty"` // Received and Await know nothing: for millions of messages
 }
 
 // A Rule is what the server does on a message.
