@@ -112,6 +112,7 @@ var order = []place{
 		"what weir is compared with shares nothing with weir but the parser",
 	},
 	{"e2e/bridge", []string{"upstream/jsonrpc"}, "it stands before weir, and shares only the parser of messages with it"},
+	{"scripts/chaos", []string{"scripts/rig", "upstream/jsonrpc", "upstream/upstreamtest"}, "it is all that is around weir, and shares only the parser of messages with it"},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
 	{"scripts/conformance", []string{"e2e/bridge", "upstream/jsonrpc"}, "the suite sees weir as a host or a server does"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
@@ -197,16 +198,16 @@ var foreign = []struct {
 	{
 		"os/exec",
 		[]string{
-			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/conformance", "scripts/rig", "upstream/auth/login",
-			"upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
+			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/rig",
+			"upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
 		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},
 	{
 		"net/http",
 		[]string{
-			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/conformance", "scripts/rig", "upstream", "upstream/auth",
-			"upstream/auth/discovery", "upstream/auth/guard",
+			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/chaos", "scripts/conformance", "scripts/rig", "upstream",
+			"upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
 			"upstream/auth/login", "upstream/customtools", "upstream/transport", "upstream/upstreamtest", "upstream/upstreamtest/authserver",
 		},
 		"networks are upstream's business, but for the collector of telemetry, which nobody's request goes to",

@@ -1,7 +1,9 @@
 package rig
 
 import (
+	"crypto/tls"
 	"net"
+	"net/http"
 	"sync"
 )
 
@@ -139,4 +141,21 @@ func reset(c net.Conn) {
 		_ = linger.SetLinger(0)
 	}
 	c.Close()
+}
+
+// ResetConnection ends the connection of a request by an RST, without an answer.
+// The handler that calls it is over.
+func ResetConnection(w http.ResponseWriter) {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2 knows no other way
+	}
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if hurt, ok := c.(*conn); ok {
+		hurt.reset()
+		return
+	}
+	reset(c)
 }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	random "math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/weir-mcp/weir/scripts/rig"
+	"github.com/weir-mcp/weir/upstream/upstreamtest"
+)
+
+// A machine runs rounds. Each has a world of its own, so that it depends on
+// nothing but its seed, and several may run at once.
+type machine struct {
+	weir       []string // the command; required
+	relay      string   // a program that is a relay when told so; required
+	transports []rig.Transport
+	steps      int       // of each host in a round
+	log        io.Writer // of what happens; nil for nobody
+}
+
+func (m *machine) hurts(t rig.Transport) bool {
+	return len(m.transports) == 0 || slices.Contains(m.transports, t)
+}
+
+// A roundError is what was wrong in a round.
+type roundError struct {
+	seed  uint64
+	wrong []string
+	tail  []string // what had happened last
+}
+
+func (e *roundError) Error() string {
+	return fmt.Sprintf("seed %d:\n  %s", e.seed, strings.Join(e.wrong, "\n  "))
+}
+
+// round plays one round. The error is a [*roundError] where weir has broken its
+// word.
+func (m *machine) round(seed uint64) (err error) {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	j := &journal{out: m.log}
+	j.note("world", "seed %d, %d steps, transports %v", seed, m.steps, m.transports)
+	w, err := newWorld(m, j, dir, random.New(random.NewPCG(seed, 0)))
+	if err != nil {
+		return err
+	}
+	players, err := w.players(seed)
+	if err == nil {
+		err = w.play(players)
+	}
+	for _, p := range players {
+		if p.process != nil {
+			p.process.Kill() // it has ended, unless something is wrong
+			<-p.process.Ended()
+		}
+	}
+	err = errors.Join(err, w.close())
+	if err != nil {
+		j.violated("world", "%v", err)
+	}
+	for _, p := range players {
+		p.judge()
+	}
+	if wrong := j.violations(); len(wrong) > 0 {
+		return &roundError{seed: seed, wrong: wrong, tail: j.tail()}
+	}
+	return nil
+}
+
+// players are the hosts: of each era, and one whose weir stands before another.
+func (w *world) players(seed uint64) ([]*player, error) {
+	parts := []struct {
+		name, version string
+		chained       bool
+	}{
+		{"legacy", upstreamtest.Legacy, false},
+		{"modern", upstreamtest.Modern, false},
+		{"chained", "2024-11-05", true},
+	}
+	var players []*player
+	for i, part := range parts {
+		p := &player{
+			host: &host{
+				w: w, name: part.name, version: part.version, command: slices.Clip(w.machine.weir),
+				config: filepath.Join(w.dir, part.name+".yaml"),
+			},
+			random: random.New(random.NewPCG(seed, uint64(i)+1)), direct: !part.chained,
+		}
+		if part.chained {
+			if err := w.chain(p); err != nil {
+				return nil, err
+			}
+		}
+		players = append(players, p)
+	}
+	return players, nil
+}
+
+// chain has the host's weir serve another, that serves the servers.
+func (w *world) chain(p *player) error {
+	behind := filepath.Join(w.dir, "behind.yaml")
+	if err := w.configure(behind, func(*server) (bool, string) { return true, "" }); err != nil {
+		return err
+	}
+	p.prefix = "weir2__"
+	args := append(slices.Clone(w.machine.weir[1:]), "serve", "--config", behind)
+	for i, arg := range args {
+		args[i] = fmt.Sprintf("%q", arg)
+	}
+	return replaceFile(p.config, fmt.Sprintf(
+		"policy: {default: execute}\nlimits: {message: %d}\nservers:\n  weir2: {command: %q, args: [%s], env: {GORACE: atexit_sleep_ms=0}}\n",
+		2*messageLimit, w.machine.weir[0], strings.Join(args, ", ")))
+}
+
+// play has all hosts play their parts at once. All then end theirs together, with
+// the world healed.
+func (w *world) play(players []*player) error {
+	starts := make([]figures, len(players))
+	firsts := make([]int, len(players))
+	err := atOnce(players, func(i int, p *player) (err error) {
+		if err := p.begin(); err != nil {
+			return err
+		}
+		if starts[i], err = p.warmUp(); err != nil {
+			return err
+		}
+		if err := p.dump(); err != nil { // to count goroutines
+			return err
+		}
+		stderr, err := p.lives[0].Stderr()
+		firsts[i] = sum(goroutines(stderr))
+		return errors.Join(err, p.begin())
+	})
+	if err != nil {
+		return err
+	}
+	err = atOnce(players, func(_ int, p *player) error { return p.play(w.machine.steps) })
+	w.journal.note("world", "all servers are well from now on")
+	w.heal()
+	if err != nil {
+		return err
+	}
+	return atOnce(players, func(i int, p *player) error {
+		err := p.finish(starts[i])
+		if err == nil {
+			p.checkLives(firsts[i])
+		}
+		return err
+	})
+}
+
+// atOnce has all players do it, and waits for them.
+func atOnce(players []*player, do func(i int, p *player) error) error {
+	errs := make([]error, len(players))
+	var all sync.WaitGroup
+	for i, p := range players {
+		all.Go(func() { errs[i] = do(i, p) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
