@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -12,13 +13,15 @@ import (
 
 // This file is requests that weir sends to a legacy host, for servers.
 
-// maxAsked is how many questions to one host may be unanswered.
-const maxAsked = 100
+// maxAsked is how many questions to one host may be unanswered; of one server no
+// more than are left for others.
+const maxAsked = 200
 
 // asked is a request to the host. Whoever takes it out of the session's table
 // ends it.
 type asked struct {
-	id uint64 // weir's own, and the progress token where the server wants progress
+	id uint64  // weir's own, and the progress token where the server wants progress
+	of *server // that asks; nil for weir itself, and for whoever asks in its name
 
 	// progress takes the host's progress, answer its answer, a Response or
 	// Failure that is good until answer returns. progress may be nil.
@@ -27,11 +30,19 @@ type asked struct {
 
 	// gone is called instead of answer when the host has ended.
 	gone func()
+
+	// late, if it is not nil, is called instead of answer when the host has neither
+	// answered nor reported progress for answerTime.
+	late func()
+
+	progressed chan struct{} // holds one token; nil without late
+	over       chan struct{} // closed when it is out of the table; nil without late
 }
 
 var (
 	errAskedTooMuch = errors.New("the client has too many questions to answer")
 	errHostGone     = errors.New("the client has gone")
+	errHostSilent   = errors.New("the client has not answered in time")
 )
 
 // newAsked enters a request into the table, so that it has its id.
@@ -41,13 +52,63 @@ func (s *session) newAsked(a *asked) error {
 	switch {
 	case s.asking == nil:
 		return errHostGone
-	case len(s.asking) >= maxAsked:
+	case !fair(s.askedBy(a.of), 1, maxAsked-len(s.asking)):
 		return errAskedTooMuch
 	}
 	s.lastAsked++
 	a.id = s.lastAsked
 	s.asking[a.id] = a
+	if a.late != nil {
+		a.progressed, a.over = make(chan struct{}, 1), make(chan struct{})
+		s.behind.Go(func() { s.awaitHost(a) })
+	}
 	return nil
+}
+
+// askedBy counts the unanswered questions of a server. The caller holds s.mu.
+func (s *session) askedBy(asker *server) int {
+	n := 0
+	for _, a := range s.asking {
+		if a.of == asker {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitHost takes a question back that the host leaves unanswered for too long: a
+// server that asks has its time limits stand still meanwhile.
+func (s *session) awaitHost(a *asked) {
+	late := time.NewTimer(answerTime)
+	defer late.Stop()
+	for {
+		select {
+		case <-a.progressed:
+			late.Reset(answerTime)
+		case <-a.over:
+			return
+		case <-s.ctx.Done():
+			return
+		case <-late.C:
+			if s.retract(nil, a, []byte(`"no answer in time"`)) {
+				a.late()
+			}
+			return
+		}
+	}
+}
+
+// strike takes a question out of the table, and reports whether it was there. The
+// caller holds s.mu.
+func (s *session) strike(a *asked) bool {
+	if a == nil || s.asking[a.id] != a {
+		return false
+	}
+	delete(s.asking, a.id)
+	if a.over != nil {
+		close(a.over)
+	}
+	return true
 }
 
 // send writes the request to the host. params is nil for none.
@@ -71,7 +132,7 @@ func (s *session) takeAsked(rawID []byte) *asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.asking[id]
-	delete(s.asking, id)
+	s.strike(a)
 	return a
 }
 
@@ -96,7 +157,16 @@ func (s *session) hostProgress(m *jsonrpc.Message) {
 	s.mu.Lock()
 	a := s.asking[id]
 	s.mu.Unlock()
-	if a != nil && a.progress != nil {
+	if a == nil {
+		return
+	}
+	if a.progressed != nil {
+		select {
+		case a.progressed <- struct{}{}:
+		default:
+		}
+	}
+	if a.progress != nil {
 		a.progress(m)
 	}
 }
@@ -105,10 +175,7 @@ func (s *session) hostProgress(m *jsonrpc.Message) {
 // one. It reports false if it was answered already.
 func (s *session) retract(b *jsonrpc.Batch, a *asked, reason []byte) bool {
 	s.mu.Lock()
-	open := s.asking[a.id] == a
-	if open {
-		delete(s.asking, a.id)
-	}
+	open := s.strike(a)
 	s.mu.Unlock()
 	if !open {
 		return false

@@ -10,7 +10,8 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// maxInFlight is how many requests of one host may be in flight.
+// maxInFlight is how many requests of one host may be in flight; shares.go says how
+// many of them one server may have.
 const maxInFlight = 10_000
 
 // maxUnwritten is how many bytes may wait for a host that does not read before
@@ -43,9 +44,12 @@ type call struct {
 	key     string // of id, in the table
 	token   []byte // the host's progress token, raw; nil without
 	told    account
+	size    int                // bytes of the request, as long as they count
+	share   *share             // of its server; nil before it has any
 	work    *upstream.Call     // the server's; nil before there is any
 	cancel  context.CancelFunc // of what the call waits for; nil otherwise
 	lasts   bool               // it was answered with a task
+	latest  []byte             // progress that waits for the host to read; nil for none
 	waiting *waiting           // for a modern host's answers; nil if the server asked nothing
 	errand  *errand            // what it waits to be approved for; nil otherwise
 	link    chan<- []byte      // has room for the answer of a modern host that is to open a page for weir; nil otherwise
@@ -83,7 +87,7 @@ func (s *session) inFlight(key []byte) bool {
 func (s *session) begin(r *request, op *operation) *call {
 	c := &call{s: s, op: op, modern: r.modern, level: r.level, told: r.told}
 	s.mu.Lock()
-	full := len(s.calls) >= maxInFlight
+	full := len(s.calls) >= maxInFlight || !s.hold(c, len(s.message.Raw))
 	if !full {
 		s.begun++
 		c.number = s.begun
@@ -109,6 +113,7 @@ func (c *call) attach(r *request) {
 	if r.token != nil {
 		c.token = append(c.id[len(c.id):], r.token...)
 	}
+	c.latest = nil
 	c.s.calls[c.key] = c
 }
 
@@ -120,7 +125,8 @@ func (c *call) end() bool {
 	if c.s.calls[c.key] != c {
 		return false
 	}
-	delete(c.s.calls, c.key)
+	c.leaveTable()
+	c.letGo()
 	c.server.free()
 	return true
 }
@@ -149,16 +155,13 @@ func (c *call) giveUp(reason []byte) {
 // token in place of ours.
 func (c *call) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	theirs := jsonrpc.Find(m.Fields, upstream.MetaProgress)
-	ours := c.progressToken()
-	if ours == nil || theirs == nil {
+	if theirs == nil || c.progressToken() == nil {
 		return
 	}
 	if clean := c.server.redacted(m); clean != m {
 		m, theirs = clean, jsonrpc.Find(clean.Fields, upstream.MetaProgress)
 	}
-	before, after := jsonrpc.Cut(m.Raw, theirs)
-	c.s.write(b, before, ours, after)
-	c.s.holdBack(b)
+	c.report(b, m.Raw, theirs)
 }
 
 // progressToken returns the host's token while it wants progress: until the
@@ -166,7 +169,12 @@ func (c *call) Progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 func (c *call) progressToken() []byte {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.s.calls[c.key] != c && !c.lasts {
+	return c.tokenInUse()
+}
+
+// tokenInUse is progressToken for a caller who holds the session's mu.
+func (c *call) tokenInUse() []byte {
+	if c.s.calls[c.key] != c && (!c.lasts || c.s.calls == nil) {
 		return nil
 	}
 	return c.token
@@ -180,7 +188,7 @@ func (c *call) Done(b *jsonrpc.Batch, a upstream.Answer) {
 	}
 	c.finish(b, a)
 	if a.Message != nil {
-		c.s.holdBack(b)
+		c.s.holdBack(b, len(a.Message.Raw))
 	}
 }
 
@@ -195,16 +203,22 @@ func (c *call) finish(b *jsonrpc.Batch, a upstream.Answer) {
 	c.answer(b, a)
 }
 
-// holdBack is called on a goroutine that reads an upstream: one that sends
-// faster than the host reads waits here, and holds up no other upstream.
-func (s *session) holdBack(b *jsonrpc.Batch) {
-	if s.out.Queued() <= maxUnwritten {
+// holdBack is called on a goroutine that reads an upstream, with the size of what
+// was written: one that sends faster than the host reads waits here, and holds up
+// no other upstream. Small answers wait later than large ones, or they would have
+// to take turns with those of a server whose answers fill all the room.
+func (s *session) holdBack(b *jsonrpc.Batch, size int) {
+	most := maxUnwritten
+	if size < jsonrpc.Large {
+		most += maxUnwritten
+	}
+	if s.out.Queued() <= most {
 		return
 	}
 	if b != nil {
 		b.Flush()
 	}
-	s.out.WaitBelow(maxUnwritten)
+	s.out.WaitBelow(most)
 }
 
 // maxOwn is how many bytes of the reader's own answers may wait on top of that.

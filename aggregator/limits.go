@@ -47,6 +47,10 @@ func (op *operation) isWork() bool {
 // do gives the work to the server, unless that is over its limits.
 func (c *call) do(b *jsonrpc.Batch) {
 	limits := &c.server.Limits
+	if err := c.takeShare(); err != nil {
+		c.finish(b, upstream.Answer{Err: err})
+		return
+	}
 	if !c.op.isWork() {
 		c.start(b)
 		return

@@ -93,7 +93,8 @@ func (s *session) addListener(b *jsonrpc.Batch, l *listener, waited *call) (adde
 		if s.calls[waited.key] != waited {
 			return false, false
 		}
-		delete(s.calls, waited.key)
+		waited.leaveTable()
+		waited.letGo()
 	}
 	if len(s.listeners) >= maxListeners {
 		return false, true

@@ -152,7 +152,7 @@ func (a *Aggregator) logged(b *jsonrpc.Batch, from *server, m *jsonrpc.Message, 
 	for _, s := range a.sessionList() {
 		if (origin == nil || origin.s == s) && s.wantsLog(from, level, origin) {
 			s.write(b, namedLogger(from, m)...)
-			s.holdBack(b)
+			s.holdBackChatter(b)
 		}
 	}
 }

@@ -23,11 +23,13 @@ const (
 	// gatherTime lets questions that a server asks together become one.
 	gatherTime = 20 * time.Millisecond
 
-	// answerTime is how long a host may take to ask again.
+	// answerTime is how long a host may take to ask again, or to answer what it was
+	// asked.
 	answerTime = 15 * time.Minute
 
-	// maxParked is how many calls of one host may wait for its answers.
-	maxParked = 64
+	// maxParked is how many calls of one host may wait for its answers; of one
+	// server no more than are left for others.
+	maxParked = 128
 
 	// maxPutBy is how many bytes of results may wait for one host to ask again.
 	maxPutBy = 64 << 20
@@ -181,9 +183,12 @@ func (c *call) park(b *jsonrpc.Batch) {
 		s.mu.Unlock()
 		return
 	}
-	delete(s.calls, c.key)
+	c.leaveTable()
 	c.leavePlace()
-	full := len(s.parked) >= maxParked
+	full := !fair(s.parkedOf(c.server), 1, maxParked-len(s.parked))
+	if full {
+		c.letGo()
+	}
 	patience, sent := answerTime, true
 	if c.errand != nil || c.link != nil {
 		patience, sent = approval.WaitTime, false
@@ -240,7 +245,10 @@ func (c *call) awaitAnswers(ctx context.Context, h handle) {
 	s := c.s
 	s.mu.Lock()
 	late := s.parked[h] == c
-	delete(s.parked, h)
+	if late {
+		delete(s.parked, h)
+		c.letGo()
+	}
 	s.mu.Unlock()
 	if late {
 		s.a.log.Info().Str("upstream", c.serverName()).Str(c.op.kind, c.name).Msg("host has not answered, call given up")
@@ -374,8 +382,23 @@ func (s *session) unpark(r *request, h handle, op *operation, digest digest) *ca
 	c.waiting.expire()
 	c.waiting.parked = false
 	c.told.takeOver(&r.told)
+	if c.share != nil {
+		c.share.calls++
+	}
 	c.attach(r)
 	return c
+}
+
+// parkedOf counts the calls of a server that are parked; nil stands for those of
+// no server yet. The caller holds s.mu.
+func (s *session) parkedOf(of *server) int {
+	n := 0
+	for _, c := range s.parked {
+		if c.server == of {
+			n++
+		}
+	}
+	return n
 }
 
 // take gives the host's answers to the server, and asks again for those that are

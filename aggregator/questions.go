@@ -157,10 +157,16 @@ func (s *session) relay(b *jsonrpc.Batch, asker *server, q *upstream.Question) {
 		return
 	}
 	a := &asked{
+		of:       asker,
 		progress: func(m *jsonrpc.Message) { q.Progress(&s.batch, m) },
 		gone: func() {
 			heard.settled(audit.Cancelled, 0)
 			q.Refuse(nil, codeInternal, errHostGone.Error())
+		},
+		late: func() {
+			s.a.forgetQuestion(q)
+			heard.settled(audit.Cancelled, 0)
+			q.Refuse(nil, codeInternal, errHostSilent.Error())
 		},
 	}
 	a.answer = func(b *jsonrpc.Batch, m *jsonrpc.Message) {
@@ -304,6 +310,7 @@ func (a *Aggregator) elicitationComplete(b *jsonrpc.Batch, from *server, m *json
 	for _, s := range a.sessionList() {
 		if s.ready() && s.declared.Load().url {
 			s.write(b, pieces(m.Raw, []jsonrpc.Edit{scoped})...)
+			s.holdBackChatter(b)
 		}
 	}
 }

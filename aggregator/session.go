@@ -38,10 +38,14 @@ type session struct {
 	unread  int              // bytes of its answers since the host has left too much unread
 
 	mu        sync.Mutex
-	calls     map[string]*call  // in flight, by idKey; nil after the end
-	begun     uint64            // calls so far
+	calls     map[string]*call // in flight, by idKey; nil after the end
+	begun     uint64           // calls so far
+	held      share            // by all calls; their number is that of calls
+	shares    map[*server]*share
 	parked    map[handle]*call  // that wait for a modern host's answers
 	putBy     int               // bytes of their results
+	thinned   []*call           // whose progress waits for the host to read
+	thinning  bool              // a goroutine waits for that
 	asking    map[uint64]*asked // questions to a legacy host; nil after the end
 	lastAsked uint64
 	early     []earlyQuestion    // that wait for the host to be ready
@@ -56,7 +60,7 @@ type session struct {
 
 func newSession(a *Aggregator, out io.Writer) *session {
 	s := &session{
-		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call),
+		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call), shares: make(map[*server]*share),
 		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server), following: make(map[followed]bool),
 		rounds: make(map[round]time.Time), approvals: a.cfg.Approvals.NewSession(),
 	}
@@ -254,7 +258,10 @@ func (s *session) cancelRequest(m *jsonrpc.Message) {
 	}
 	s.mu.Lock()
 	c := s.calls[string(key)]
-	delete(s.calls, string(key))
+	if c != nil {
+		c.leaveTable()
+		c.letGo()
+	}
 	s.mu.Unlock()
 	if c != nil {
 		c.recordCancelled()

@@ -116,7 +116,7 @@ func (a *Aggregator) taskTold(b *jsonrpc.Batch, from *server, m *jsonrpc.Message
 func (a *Aggregator) notifyFollowers(b *jsonrpc.Batch, method []byte, params []jsonrpc.Member, concerned func(*followed) bool) {
 	for _, s := range a.sessionList() {
 		s.tellFollowers(b, method, params, concerned)
-		s.holdBack(b)
+		s.holdBackChatter(b)
 	}
 }
 

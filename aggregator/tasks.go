@@ -175,7 +175,7 @@ func (a *Aggregator) taskStatus(b *jsonrpc.Batch, from *server, m *jsonrpc.Messa
 	for _, s := range a.sessionList() {
 		if s.ready() && s.declared.Load().version == upstream.LatestLegacy {
 			s.write(b, pieces(m.Raw, edits)...)
-			s.holdBack(b)
+			s.holdBackChatter(b)
 		}
 	}
 }

@@ -69,6 +69,8 @@ type Call struct {
 	asking   int32 // questions of the server that belong to this call
 	id       uint64
 	deadline time.Time
+	last     time.Time // the latest that progress may make of deadline
+	end      time.Time // the latest that questions may make of last
 
 	delivery sync.Mutex // held while the Sink is told something
 	over     bool       // guarded by delivery: Done was called

@@ -7,18 +7,71 @@ import "time"
 // to look again. So a call that is answered in time costs no timer, and one
 // whose deadline moves does not touch it.
 
+// The most that progress may make of a call's time limit: the specification wants
+// a maximum whatever the progress (2025-11-25 and 2026-07-28, basic, timeouts). It
+// is generous, since long work is what progress is for. A question that was
+// answered gives a call all of its time again, but nothing more than a day.
+const (
+	longestTimes = 24 // the limit
+	leastLongest = time.Hour
+	mostLongest  = 24 * time.Hour
+)
+
+// longest is how long a call may take that has asked nothing.
+func longest(limit time.Duration) time.Duration {
+	if limit >= mostLongest {
+		return limit
+	}
+	return min(max(limit*longestTimes, leastLongest), mostLongest)
+}
+
+// limit is how long the call may take without answer or progress; negative for
+// ever.
+func (u *Upstream) limit(call *Call) time.Duration {
+	if call.Timeout == 0 {
+		return u.cfg.Timeout
+	}
+	return call.Timeout
+}
+
 // watch sets the call's deadline anew. The caller holds c.mu.
 func (c *connection) watch(call *Call, now time.Time) {
-	limit := call.Timeout
-	if limit == 0 {
-		limit = c.u.cfg.Timeout
-	}
+	limit := c.u.limit(call)
 	if limit < 0 {
-		call.deadline = time.Time{}
+		call.deadline, call.last, call.end = time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	call.deadline = now.Add(limit)
+	if call.end.IsZero() {
+		call.end = now.Add(max(limit, mostLongest))
+	}
+	if call.last.IsZero() {
+		call.last = earlier(now.Add(longest(limit)), call.end)
+	}
+	call.deadline = earlier(now.Add(limit), call.last)
 	c.arm(call.deadline)
+}
+
+// watchAnew is watch for a call that somebody has thought about. The caller holds
+// c.mu.
+func (c *connection) watchAnew(call *Call, now time.Time) {
+	call.last = time.Time{}
+	c.watch(call, now)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// due is when the call is to end if nothing comes. While somebody may be thinking
+// about a question that is the last moment of all. The caller holds c.mu.
+func (c *connection) due(call *Call) time.Time {
+	if c.isThinking(call) {
+		return call.end
+	}
+	return call.deadline
 }
 
 // restarted returns the call that wants progress by this token, and gives it
@@ -48,12 +101,13 @@ func (c *connection) arm(at time.Time) {
 
 // expire ends the calls whose time is up.
 func (c *connection) expire() {
-	late := c.takeLate(time.Now())
+	now := time.Now()
+	late := c.takeLate(now)
 	for id, call := range late {
 		if !call.held {
 			c.abandon(id, []byte(`"timed out"`))
 		}
-		call.done(nil, Answer{Modern: c.modern(), Err: c.u.timedOut(call)})
+		call.done(nil, Answer{Modern: c.modern(), Err: c.u.timedOut(call, now)})
 	}
 }
 
@@ -64,13 +118,13 @@ func (c *connection) takeLate(now time.Time) map[uint64]*Call {
 	c.armed = time.Time{}
 	var next time.Time
 	for id, call := range c.pending {
-		switch {
-		case call.deadline.IsZero(), c.isThinking(call):
-		case !call.deadline.After(now):
+		switch due := c.due(call); {
+		case due.IsZero():
+		case !due.After(now):
 			late[id] = call
 			c.remove(id)
-		case next.IsZero() || call.deadline.Before(next):
-			next = call.deadline
+		case next.IsZero() || due.Before(next):
+			next = due
 		}
 	}
 	if !next.IsZero() {

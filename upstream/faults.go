@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/auth"
 	"github.com/weir-mcp/weir/upstream/transport"
@@ -200,17 +201,25 @@ func exitState(cause error) string {
 	return " (" + ended.State + ")"
 }
 
-func (u *Upstream) timedOut(call *Call) Failure {
-	limit := call.Timeout
-	if limit == 0 {
-		limit = u.cfg.Timeout
+// timedOut is the failure of a call that was not answered in time, however much it
+// was kept alive by progress or questions until now.
+func (u *Upstream) timedOut(call *Call, now time.Time) Failure {
+	limit := u.limit(call)
+	text := fmt.Sprintf("the server did not answer within %v", limit)
+	switch most := longest(limit); {
+	case !now.Before(call.end) && mostLongest > limit:
+		text = fmt.Sprintf("the server did not answer within %v, %s", mostLongest, inSpiteOf)
+	case !now.Before(call.last) && most > limit:
+		text = fmt.Sprintf("the server did not answer within %v, %s", most, inSpiteOf)
 	}
 	return TimeoutError{&Fault{
 		Server: u.cfg.Name,
-		Text:   fmt.Sprintf("the server did not answer within %v", limit),
+		Text:   text,
 		Hint:   outcomeUnknown, Retryable: true, MaybeExecuted: true,
 	}}
 }
+
+const inSpiteOf = "whatever it reported or asked meanwhile"
 
 // unusable is the failure of a call whose answer came but cannot be used.
 func unusable(server string, cause error) Failure {

@@ -160,7 +160,7 @@ func (c *connection) resume(call *Call) {
 	now := time.Now()
 	if call != nil {
 		if call.asking--; c.pending[call.id] == call && !c.isThinking(call) {
-			c.watch(call, now)
+			c.watchAnew(call, now)
 		}
 		return
 	}
@@ -169,7 +169,7 @@ func (c *connection) resume(call *Call) {
 	}
 	for _, call := range c.pending {
 		if call.asking == 0 {
-			c.watch(call, now)
+			c.watchAnew(call, now)
 		}
 	}
 }

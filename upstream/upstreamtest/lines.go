@@ -23,7 +23,7 @@ func (e *EndedError) Error() string { return "ended by the script" }
 func (s *Server) ServeLines(ctx context.Context, in io.Reader, out, stderr io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &lineWay{out: out, errOut: stderr, cancel: cancel}
+	w := &lineWay{turn: make(chan struct{}, 1), out: out, errOut: stderr, cancel: cancel}
 	c := newClient()
 	push := &listener{way: w}
 	c.attach(push)
@@ -82,7 +82,9 @@ func readLines(ctx context.Context, in io.Reader) <-chan []byte {
 type lineWay struct {
 	cancel context.CancelCauseFunc
 
-	mu     sync.Mutex // guards both writers
+	// turn guards both writers, and holds an element for who writes. It is no
+	// mutex, for which a bubble of package synctest does not come to rest.
+	turn   chan struct{}
 	out    io.Writer
 	errOut io.Writer
 }
@@ -90,16 +92,16 @@ type lineWay struct {
 func (w *lineWay) send(message []byte) { w.raw(append(bytes.Clone(message), '\n')) }
 
 func (w *lineWay) raw(text []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	if _, err := w.out.Write(text); err != nil {
 		w.cancel(err)
 	}
 }
 
 func (w *lineWay) stderr(line string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	if _, err := io.WriteString(w.errOut, line+"\n"); err != nil {
 		w.cancel(err)
 	}
