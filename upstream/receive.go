@@ -190,6 +190,14 @@ func sent(err error) error {
 	return &transport.BrokenError{Err: err}
 }
 
+// Busy reports whether the server works on something that somebody waits for: then
+// its silence ends nothing but that, when its time is up.
+func (c *connection) Busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isBusy()
+}
+
 // Stderr implements transport.Receiver.
 func (c *connection) Stderr(line []byte) { c.u.noise.stderr(line) }
 

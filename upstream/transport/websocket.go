@@ -36,6 +36,10 @@ type WebSocketConfig struct {
 // custom transport, which no revision defines and all allow (2025-11-25 and
 // 2026-07-28, Transports, custom transports). It is the same in both eras, and
 // requests are cancelled by notifications/cancelled in both.
+//
+// A server from which nothing comes for 90 s, though it is pinged, is taken to be
+// gone; but not while a Receiver that has a method Busy() bool says that it works on
+// something.
 type WebSocket struct{ *Lines }
 
 // upgradeTime is how long a server may take to become a WebSocket, or to refuse.
@@ -63,7 +67,11 @@ func DialWebSocket(ctx context.Context, config WebSocketConfig, recv Receiver) (
 }
 
 func newWebSocket(conn *websocket.Conn, recv Receiver, limit int) *WebSocket {
-	return &WebSocket{NewLines(newFrames(conn), recv, limit)}
+	var busy func() bool
+	if r, ok := recv.(interface{ Busy() bool }); ok {
+		busy = r.Busy
+	}
+	return &WebSocket{NewLines(newFrames(conn, busy), recv, limit)}
 }
 
 func webSocketURL(text string) (*url.URL, error) {

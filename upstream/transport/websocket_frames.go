@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -14,8 +15,10 @@ import (
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
-// The patience of a WebSocket. A server that is busy need not answer each ping,
-// but nothing at all may come for a while only.
+// The patience of a WebSocket. Its pings keep the connection open where it leads
+// through proxies, and find out that nobody is there any more. A server that is
+// busy need not answer each of them: nothing at all may come for a while only,
+// and, where something is asked of it, for as long as that may take.
 const (
 	pingInterval = 30 * time.Second
 	silenceLimit = 90 * time.Second
@@ -38,6 +41,10 @@ func (e *BinaryError) Error() string { return "message came in a binary frame, w
 // and its writer keep is theirs alone.
 type frames struct {
 	conn *websocket.Conn
+	busy func() bool // reports whether the server works on something; nil for never
+
+	heard  atomic.Int64 // when something came last, in Unix nanoseconds
+	silent atomic.Bool  // nothing has come for so long that the connection was closed
 
 	message io.Reader // the message under way; nil between two
 	binary  bool      // it, or the last, is no text
@@ -53,10 +60,12 @@ type frames struct {
 	keepDone chan struct{}
 }
 
-// newFrames returns a Stream over conn, which it closes.
-func newFrames(conn *websocket.Conn) *frames {
+// newFrames returns a Stream over conn, which it closes. While busy says so silence
+// is none of a server that is gone; it must not block, and may be nil.
+func newFrames(conn *websocket.Conn, busy func() bool) *frames {
 	f := &frames{
 		conn:     conn,
+		busy:     busy,
 		pongs:    make(chan string, 1),
 		closing:  make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -87,6 +96,7 @@ func (f *frames) keep() {
 		// What cannot be written is noticed by the silence that follows.
 		select {
 		case <-ticker.C:
+			f.endIfSilent()
 			_ = f.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(controlTime))
 		case payload := <-f.pongs:
 			_ = f.conn.WriteControl(websocket.PongMessage, []byte(payload), time.Now().Add(controlTime))
@@ -108,9 +118,16 @@ func (f *frames) pinged(payload string) error {
 }
 
 // alive notes that something has come.
-func (f *frames) alive() {
-	// A connection that takes no deadline has ended, which reading tells better.
-	_ = f.conn.SetReadDeadline(time.Now().Add(silenceLimit))
+func (f *frames) alive() { f.heard.Store(time.Now().UnixNano()) }
+
+// endIfSilent closes the connection to a server that is gone.
+func (f *frames) endIfSilent() {
+	silence := time.Since(time.Unix(0, f.heard.Load()))
+	if silence < silenceLimit || f.busy != nil && f.busy() {
+		return
+	}
+	f.silent.Store(true)
+	_ = f.conn.Close() // the reader notices
 }
 
 // Close ends the connection as RFC 6455, 7.1.2 asks for, in little time.
@@ -148,7 +165,7 @@ func (f *frames) awaitEnd(patience time.Duration) {
 // Cause says what a close code says. What was closed on this side without need
 // is a connection that could not be written.
 func (f *frames) Cause(err error) error {
-	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {
+	if f.silent.Load() {
 		return ErrSilent
 	}
 	if errors.Is(err, net.ErrClosed) {

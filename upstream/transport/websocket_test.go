@@ -25,6 +25,14 @@ import (
 // the whole of. end closes the connection and waits until nothing is left.
 func pairWebSocket(t *testing.T, serve func(server *websocket.Conn)) (c *WebSocket, r inspector, end func()) {
 	t.Helper()
+	r = newInspector()
+	c, end = pairWebSocketFor(t, r, serve)
+	return c, r, end
+}
+
+// pairWebSocketFor is pairWebSocket for a receiver.
+func pairWebSocketFor(t *testing.T, r Receiver, serve func(server *websocket.Conn)) (c *WebSocket, end func()) {
+	t.Helper()
 	near, far := net.Pipe()
 	listener := &oneConn{conn: far, closed: make(chan struct{})}
 	var served sync.WaitGroup
@@ -49,9 +57,8 @@ func pairWebSocket(t *testing.T, serve func(server *websocket.Conn)) (c *WebSock
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	r = newInspector()
 	c = newWebSocket(conn, r, httpLimit)
-	return c, r, func() {
+	return c, func() {
 		c.Close()
 		<-c.Done()
 		<-handled // no server waits for what it has upgraded
@@ -300,6 +307,35 @@ func TestWebSocketPings(t *testing.T) {
 			})
 		})
 	}
+}
+
+// asking is a receiver that waits for something for a while.
+type asking struct {
+	inspector
+	until time.Time
+}
+
+func (a asking) Busy() bool { return time.Now().Before(a.until) }
+
+// A server that works on something for hours without a sign of life is not taken
+// to be gone, but one that then is silent still. It gets pings, and no message.
+func TestWebSocketBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var got []string
+		c, end := pairWebSocketFor(t, asking{newInspector(), began.Add(3*time.Hour + time.Second)}, func(server *websocket.Conn) {
+			server.SetPingHandler(func(string) error { return nil })
+			got, _ = readAll(server)
+		})
+		<-c.Lost()
+		if lived := time.Since(began); lived != 3*time.Hour+pingInterval || !errors.Is(c.Err(), ErrSilent) {
+			t.Errorf("lost after %v: %v", lived, c.Err())
+		}
+		end()
+		if len(got) > 0 {
+			t.Errorf("got messages %q, want none", got)
+		}
+	})
 }
 
 // Of the server's pings the last is answered, with what it holds.
