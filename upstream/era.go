@@ -40,6 +40,7 @@ func (u *Upstream) tryToConnect(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, u.unreadable(err)
 	}
+	cfg.MessageLimit = u.messageLimit()
 	plan := u.plan()
 	conn, err := u.dialAndShake(ctx, cfg, plan)
 	if plan != modernFirst || !errors.Is(err, errLostEarly) {

@@ -142,7 +142,7 @@ func (u *Upstream) pages(ctx context.Context, facts Facts, kind listKind) (List,
 			return List{}, u.protocolFailure(fmt.Sprintf("the server's %s goes round in circles", kind.method), nil)
 		}
 		seen[string(cursor)] = true
-		if len(list.Items) > maxItems || size > u.cfg.MessageLimit {
+		if len(list.Items) > maxItems || size > u.messageLimit() {
 			break
 		}
 	}

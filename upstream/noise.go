@@ -45,12 +45,16 @@ func (n *noise) refused(method []byte, why string) {
 
 // stray is an answer to no request, or to one that was given up.
 func (n *noise) stray(id []byte) {
-	if n.log.GetLevel() > zerolog.DebugLevel {
+	line := n.log.Debug()
+	if line == nil {
+		return // it is not to count as one that was left out
+	}
+	dropped, ok := n.allow(time.Now())
+	if !ok {
+		line.Discard()
 		return
 	}
-	if dropped, ok := n.allow(time.Now()); ok {
-		withDropped(n.log.Debug(), dropped).Bytes("id", clip(id)).Msg("answer to no request")
-	}
+	withDropped(line, dropped).Bytes("id", clip(id)).Msg("answer to no request")
 }
 
 // withDropped adds how many lines were left out before this one.

@@ -122,7 +122,7 @@ func (c *connection) openQuestion(q *Question, origin uint64) (code int, refusal
 		return codeInternal, "the connection has ended"
 	case c.questions[id] != nil:
 		return codeInvalidRequest, "the id is in use by another request"
-	case len(c.questions) >= maxQuestions, c.asked+len(q.Message.Raw) > c.u.cfg.MessageLimit:
+	case len(c.questions) >= maxQuestions, c.asked+len(q.Message.Raw) > c.u.messageLimit():
 		return codeInternal, "too many requests are open"
 	}
 	if c.questions == nil {

@@ -68,7 +68,8 @@ type Upstream struct {
 	stamp  string          // of the credentials that were tried last
 	tried  uint64          // the epoch of them
 
-	epoch atomic.Uint64 // counts logins; written under mu or not
+	epoch   atomic.Uint64 // counts logins; written under mu or not
+	largest atomic.Int64  // as SetMessageLimit
 
 	mu       sync.Mutex
 	status   Status
@@ -104,6 +105,7 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 	}
 	u.auth = newAuthenticator(&u.cfg, set.auth)
 	u.noise.log = u.log
+	u.largest.Store(int64(cfg.MessageLimit))
 	u.ctx, u.cancel = context.WithCancel(set.ctx)
 	switch {
 	case cfg.Disabled:

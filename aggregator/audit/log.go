@@ -69,6 +69,7 @@ type Log struct {
 	stuck  bool          // somebody has waited for room in vain: nobody does until there is some
 	lost   int           // records that were not taken, and not told of yet
 	closed bool
+	heir   *Log // where records go after Close; nil for nowhere
 }
 
 // A batch is lines that wait to be written. They are encoded by those who write
@@ -108,6 +109,11 @@ func (l *Log) Write(r *Record) {
 	r.bounded()
 	l.mu.Lock()
 	if !l.hasRoom() && !l.waitForRoom() {
+		if heir := l.heir; heir != nil {
+			l.mu.Unlock()
+			heir.Write(r)
+			return
+		}
 		l.lost++
 		l.mu.Unlock()
 		return
@@ -153,6 +159,19 @@ func (l *Log) Close() error {
 		return fmt.Errorf("audit log %q: %d records are lost", l.cfg.Path, n)
 	}
 	return nil
+}
+
+// HandOver is Close for a Log in whose place another one writes from now on: a
+// record that comes late goes there, and none is lost between the two. nil is
+// Close.
+func (l *Log) HandOver(next *Log) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	l.heir = next
+	l.mu.Unlock()
+	return l.Close()
 }
 
 // hasRoom reports whether the queue takes another line. The caller holds mu.

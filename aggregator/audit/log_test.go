@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -328,5 +329,65 @@ func BenchmarkLine(b *testing.B) {
 	for b.Loop() {
 		lines.text = lines.text[:0]
 		e.append(&lines, &r)
+	}
+}
+
+// TestHandOver: where one log takes the place of another under writers, each record
+// is in one of them, and arguments are only where they are wanted.
+func TestHandOver(t *testing.T) {
+	folder := t.TempDir()
+	plainPath, fullPath := filepath.Join(folder, "plain.jsonl"), filepath.Join(folder, "full.jsonl")
+	full := Open(Config{Path: fullPath, Redact: func(dst, raw []byte) []byte { return append(dst, raw...) }})
+	var present atomic.Pointer[Log]
+	present.Store(full)
+	const writers, each = 4, 500
+	half, handed := make(chan struct{}, writers), make(chan struct{})
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for i := range each {
+				switch i {
+				case each / 2:
+					half <- struct{}{}
+				case each - 1:
+					<-handed
+				}
+				l := present.Load() // as whoever looks at a configuration does
+				l.Write(&Record{Time: time.Now(), Kind: KindTool, Outcome: OK, Arguments: []byte(`{"a":"b"}`)})
+			}
+		})
+	}
+	for range writers {
+		<-half
+	}
+	plain := Open(Config{Path: plainPath})
+	present.Store(plain)
+	if err := full.HandOver(plain); err != nil {
+		t.Error(err)
+	}
+	close(handed)
+	full.Write(&Record{Time: time.Now(), Kind: KindTool, Outcome: OK, Name: "late"})
+	all.Wait()
+	if err := plain.HandOver(nil); err != nil {
+		t.Error(err)
+	}
+	count := func(path, what string) int {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), what)
+	}
+	if got := count(fullPath, "\n") + count(plainPath, "\n"); got != writers*each+1 {
+		t.Errorf("got %d records, want %d", got, writers*each+1)
+	}
+	if n := count(plainPath, "arguments"); n != 0 {
+		t.Errorf("%d records have arguments that nobody wants", n)
+	}
+	if n := count(plainPath, "late"); n != 1 {
+		t.Errorf("got %d late records, want 1", n)
+	}
+	if count(fullPath, `"arguments":{"a":"b"}`) == 0 || count(plainPath, "\n") == 1 {
+		t.Error("one of them wrote nothing")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync/atomic"
 )
 
 // Large is the size from which bytes are handed over instead of copied: a line
@@ -14,7 +15,7 @@ import (
 const Large = 32 << 10
 
 // A Reader takes lines from a stream, one message each. It is for one
-// goroutine.
+// goroutine, but for SetLimit.
 //
 // A line that outgrows the buffer moves to one that is several times as large, and
 // no byte of it is searched twice. Room that nothing was read into is only
@@ -22,7 +23,7 @@ const Large = 32 << 10
 // a buffer of that size waiting. Both leave with the buffer.
 type Reader struct {
 	src   io.Reader
-	limit int
+	limit atomic.Int64
 	idle  func()
 
 	buf        []byte // buf[start:end] is read and not yet returned
@@ -66,8 +67,13 @@ func NewReader(src io.Reader, limit int, idle func()) *Reader {
 	if idle == nil {
 		idle = func() {}
 	}
-	return &Reader{src: src, limit: limit, idle: idle, buf: make([]byte, bufferSize)}
+	r := &Reader{src: src, idle: idle, buf: make([]byte, bufferSize)}
+	r.SetLimit(limit)
+	return r
 }
+
+// SetLimit sets how many bytes a line may have, for the one under way too.
+func (r *Reader) SetLimit(limit int) { r.limit.Store(int64(limit)) }
 
 // Next returns the next line that is not blank, without its line end (\n or
 // \r\n). The last line of a stream may lack one. The line is good until the
@@ -93,7 +99,7 @@ func (r *Reader) next() ([]byte, error) {
 		}
 		r.searched = r.end
 		// One byte over the limit may be the \r of a line end.
-		if r.end-r.start > r.limit+1 {
+		if int64(r.end-r.start) > r.limit.Load()+1 {
 			return nil, r.skip()
 		}
 		if r.err != nil {
@@ -121,8 +127,8 @@ func (r *Reader) take(end, lineEnd int) ([]byte, error) {
 		r.expected = len(line)
 	}
 	line = bytes.TrimSuffix(line, []byte{'\r'})
-	if len(line) > r.limit {
-		return nil, &LineTooLongError{Limit: r.limit, ID: FindID(line)}
+	if limit := int(r.limit.Load()); len(line) > limit {
+		return nil, &LineTooLongError{Limit: limit, ID: FindID(line)}
 	}
 	return line, nil
 }
@@ -164,7 +170,7 @@ func (r *Reader) makeRoom() {
 }
 
 // largest is a size of the buffer at which no line that may pass outgrows it.
-func (r *Reader) largest() int { return r.limit + Large }
+func (r *Reader) largest() int { return int(r.limit.Load()) + Large }
 
 // larger returns a buffer for a line that outgrows this one: as large as the last
 // such line, if that is larger.
@@ -201,7 +207,7 @@ func (r *Reader) skip() error {
 		}
 		r.searched = r.start
 		if i >= 0 || r.err != nil {
-			return &LineTooLongError{Limit: r.limit, ID: f.ID()}
+			return &LineTooLongError{Limit: int(r.limit.Load()), ID: f.ID()}
 		}
 		r.fill()
 	}

@@ -280,3 +280,27 @@ func TestReaderExpectsLongLines(t *testing.T) {
 		}
 	}
 }
+
+// TestSetLimit: another limit holds for the line under way, and for those that
+// follow.
+func TestSetLimit(t *testing.T) {
+	in, out := io.Pipe()
+	defer out.Close()
+	r := NewReader(in, 10, nil)
+	go func() {
+		for _, piece := range []string{"123456789012\n", "12345678", "9012\n", "123456789012\n"} {
+			_, _ = io.WriteString(out, piece) // the reader says what is missing
+		}
+	}()
+	if _, err := r.Next(); err == nil || err.Error() != "message is longer than 10 bytes" {
+		t.Errorf("before: got %v", err)
+	}
+	r.SetLimit(12)
+	if line, err := r.Next(); err != nil || string(line) != "123456789012" {
+		t.Errorf("raised: got %q, %v", line, err)
+	}
+	r.SetLimit(5)
+	if _, err := r.Next(); err == nil || err.Error() != "message is longer than 5 bytes" {
+		t.Errorf("lowered: got %v", err)
+	}
+}
