@@ -213,7 +213,7 @@ func (m *maker) expander() *expander {
 		m.warn("%s: env_file: %v", path.pos, err)
 		return e
 	}
-	vars, warnings, err := readEnvFile(e.path(unescape(name)))
+	vars, warnings, err := readEnvFile(e.path(unescape(name)), m.options.Sources)
 	if err != nil {
 		m.warn("%s: env_file: %v", path.pos, err)
 	}

@@ -27,7 +27,8 @@ const maxUnits = 2 * maxFileSize
 // left empty.
 type decoder struct {
 	file    string
-	lenient bool // unknown keys are warnings, and keys without a value are absent
+	sources *Sources // nil for nobody
+	lenient bool     // unknown keys are warnings, and keys without a value are absent
 	path    []string
 	units   int
 	errs    []error

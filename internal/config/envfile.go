@@ -13,8 +13,9 @@ const maxEnvFile = 1 << 20
 // readEnvFile reads lines of KEY=value: blank ones and those that begin with #
 // are passed over, a leading "export" too, and a pair of quotes around a value
 // is taken off. There are no escapes and no references.
-func readEnvFile(path string) (vars map[string]string, warnings []string, err error) {
+func readEnvFile(path string, sources *Sources) (vars map[string]string, warnings []string, err error) {
 	data, err := readRegular(path, maxEnvFile)
+	sources.Note(path, maxEnvFile, data, err)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -270,7 +270,7 @@ func (f *foreignServer) envFile(d *decoder, s *server) {
 	var vars map[string]string
 	if err == nil {
 		var warnings []string
-		vars, warnings, err = readEnvFile(e.path(unescape(name)))
+		vars, warnings, err = readEnvFile(e.path(unescape(name)), d.sources)
 		d.warn = append(d.warn, warnings...)
 	}
 	if err != nil {

@@ -24,6 +24,9 @@ type Options struct {
 	Profile string // "" for none
 
 	Keyring keyring.Ring // for ${keyring:…}; nil is the system's
+
+	// Sources takes note of what is read, also where Load fails; nil for nobody.
+	Sources *Sources
 }
 
 // Load finds the configuration, reads it and makes it ready for use. It is, in
@@ -41,6 +44,7 @@ func Load(o Options) (*File, error) {
 		return nothing(o, "")
 	}
 	data, err := readFile(path, maxFileSize)
+	o.Sources.Note(path, maxFileSize, data, err)
 	if errors.Is(err, fs.ErrNotExist) && !demanded {
 		o.Path = ""
 		return nothing(o, path)
@@ -116,7 +120,7 @@ func parse(o Options, data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{file: path}
+	d := &decoder{file: path, sources: o.Sources}
 	switch {
 	case root == nil:
 		d.warn = append(d.warn, path+": the file is empty")
