@@ -155,9 +155,6 @@ func New(cfg Config) *Aggregator {
 	if cfg.Pins == nil {
 		cfg.Pins = &pins.Store{}
 	}
-	if cfg.MessageLimit == 0 {
-		cfg.MessageLimit = upstream.DefaultMessageLimit
-	}
 	a := &Aggregator{
 		cfg:       cfg,
 		log:       cfg.Log,

@@ -62,7 +62,7 @@ func (s *session) openAccount(m *jsonrpc.Message) account {
 // are recorded.
 func (s *session) tell(told *account, t *target) {
 	told.from, told.server, told.name, told.judged = t.server, t.server.Name, t.name, judgedAs(&t.verdict)
-	if s.a.cfg.Audit.TakesArguments() {
+	if s.a.world.Load().audit.TakesArguments() {
 		told.args = bytes.Clone(t.arguments)
 	}
 }
@@ -73,10 +73,11 @@ func (s *session) record(told *account, r *audit.Record) {
 	r.Time, r.Duration, r.RequestBytes = told.begun, time.Since(told.begun), told.size
 	s.a.tallyOf(told.from).count(r)
 	s.recordSpans(told, r)
-	if s.a.cfg.Audit == nil {
+	w := s.a.world.Load()
+	if w.audit == nil {
 		return
 	}
-	r.Principal, r.Host = s.a.world.Load().who, s.client.Load().label
+	r.Principal, r.Host = w.who, s.client.Load().label
 	if told.judged.asked {
 		r.Verdict = told.judged.level.String()
 		if told.judged.ask {
@@ -85,7 +86,7 @@ func (s *session) record(told *account, r *audit.Record) {
 		r.Rule, r.RuleFile, r.RuleLine = told.judged.rule, told.judged.pos.File, told.judged.pos.Line
 	}
 	r.Arguments = told.args
-	s.a.cfg.Audit.Write(r)
+	w.audit.Write(r)
 }
 
 // record writes what became of a call that is out of the table.
@@ -184,7 +185,7 @@ func (s *session) recordRefused(told account, op *operation, q query, t *target,
 	if least := leastFor(op); told.judged.asked && told.judged.level < least {
 		r.Outcome = audit.Denied
 	}
-	if s.a.cfg.Audit.TakesArguments() {
+	if s.a.world.Load().audit.TakesArguments() {
 		told.args = jsonrpc.Find(q.params, "arguments")
 	}
 	s.record(&told, &r)
@@ -237,7 +238,7 @@ func (s *session) recordList(told *account, method string, count, size int) {
 // tellOwn is tell for one of weir's own tools.
 func (s *session) tellOwn(told *account, t *ownTool, verdict *policy.Verdict, arguments []byte) {
 	told.server, told.name, told.judged = policy.Own, t.short, judgedAs(verdict)
-	if s.a.cfg.Audit.TakesArguments() {
+	if s.a.world.Load().audit.TakesArguments() {
 		told.args = bytes.Clone(arguments)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
@@ -264,7 +262,8 @@ func pieces(raw []byte, edits []jsonrpc.Edit) [][]byte {
 
 // log tells of a call that has ended, where anybody wants to know.
 func (c *call) log(a upstream.Answer) {
-	if c.s.a.log.GetLevel() > zerolog.DebugLevel {
+	line := c.s.a.log.Debug()
+	if line == nil {
 		return // what follows costs something
 	}
 	outcome := "ok"
@@ -274,6 +273,6 @@ func (c *call) log(a upstream.Answer) {
 	case a.Message.Kind == jsonrpc.Failure:
 		outcome = "error"
 	}
-	c.s.a.log.Debug().Err(a.Err).Str("upstream", c.server.Name).Str(c.op.kind, c.name).
+	line.Err(a.Err).Str("upstream", c.server.Name).Str(c.op.kind, c.name).
 		Dur("took", time.Since(c.told.begun)).Str("outcome", outcome).Msg(c.op.method)
 }

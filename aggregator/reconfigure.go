@@ -18,12 +18,14 @@ type Changes struct {
 }
 
 // Reconfigure goes on with another configuration: its Servers, Names, Policy,
-// Principal, MaxAge, Patience and Notice; the rest of it stays as New was told. A server
+// Principal, MaxAge, Patience, Notice, MessageLimit and Audit; the rest of it stays as
+// New was told. A server
 // that is configured as before keeps its connection, its lists and its calls, be
 // it exposed otherwise or not. One that is not any more, or otherwise, takes no
 // more requests from now on; what it works on may go on for 30 s, and then it
 // ends. Requests that were judged before are not judged again. Hosts are told of
-// lists that have changed for them. The error is ErrClosed.
+// lists that have changed for them. What is written of a request that ends at this
+// moment may still go to the Audit of before. The error is ErrClosed.
 func (a *Aggregator) Reconfigure(cfg Config) (Changes, error) {
 	a.shaping.Lock()
 	defer a.shaping.Unlock()
@@ -40,6 +42,7 @@ func (a *Aggregator) Reconfigure(cfg Config) (Changes, error) {
 func (a *Aggregator) settle(m *move, cfg *Config) {
 	wanted := a.welcome(m)
 	a.world.Store(m.world(cfg))
+	a.setMessageLimits()
 	if a.setSnapshot() {
 		a.pushes.soon()
 	}
@@ -56,6 +59,20 @@ func (a *Aggregator) settle(m *move, cfg *Config) {
 		s.cancel()
 		s.up.Leave()
 		a.spawn(func() { a.drain(s) })
+	}
+}
+
+// setMessageLimits sets those that another configuration may have changed: for
+// hosts at once, for servers with their next connection.
+func (a *Aggregator) setMessageLimits() {
+	w := a.world.Load()
+	for i, s := range w.servers {
+		s.up.SetMessageLimit(w.exposed[i].MessageLimit)
+	}
+	for _, s := range a.sessionList() {
+		if r := s.reader.Load(); r != nil {
+			r.SetLimit(w.limit)
+		}
 	}
 }
 

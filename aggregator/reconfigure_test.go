@@ -27,6 +27,7 @@ type bench struct {
 	*Aggregator
 	cfg  Config
 	open atomic.Int32 // connections that are open
+	last atomic.Int64 // the message limit of the last one
 }
 
 // change makes the configuration that names names, edited.
@@ -63,6 +64,7 @@ func benchIn(t *testing.T, folder string, servers map[string]*upstreamtest.Serve
 	b.cfg.Dialers["memory"] = func(_ context.Context, cfg upstream.Config, recv transport.Receiver) (transport.Conn, error) {
 		near, far := transport.Memory()
 		b.open.Add(1)
+		b.last.Store(int64(cfg.MessageLimit))
 		go func() {
 			defer b.open.Add(-1)
 			defer far.Close()

@@ -18,9 +18,10 @@ import (
 
 // session is one host on one byte stream.
 type session struct {
-	a     *Aggregator
-	out   *jsonrpc.Writer
-	batch jsonrpc.Batch // of the reader
+	a      *Aggregator
+	out    *jsonrpc.Writer
+	reader atomic.Pointer[jsonrpc.Reader] // nil before run
+	batch  jsonrpc.Batch                  // of the reader
 
 	ctx    context.Context //nolint:containedctx // the life of the session itself
 	cancel context.CancelCauseFunc
@@ -85,7 +86,10 @@ func (s *session) run(ctx context.Context, in io.Reader) error {
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	defer s.cancel(nil)
 	stop := context.AfterFunc(s.ctx, func() { unblock(in) })
-	err := s.read(jsonrpc.NewReader(in, s.a.cfg.MessageLimit, s.batch.Flush))
+	r := jsonrpc.NewReader(in, upstream.DefaultMessageLimit, s.batch.Flush)
+	s.reader.Store(r)
+	r.SetLimit(s.a.world.Load().limit) // after it is there for who sets another one
+	err := s.read(r)
 	stop()
 	if s.ctx.Err() != nil {
 		err = context.Cause(s.ctx)
@@ -290,7 +294,7 @@ func (s *session) giveUp() {
 		c.recordCancelled()
 		c.giveUp(nil)
 	}
-	s.a.cfg.Audit.Flush()
+	s.a.world.Load().audit.Flush()
 	for _, a := range asking {
 		a.gone()
 	}

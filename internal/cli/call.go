@@ -73,7 +73,9 @@ func (a *app) call(ctx context.Context, name string, words []string, show func(*
 	if err != nil {
 		return err
 	}
-	log := a.logger("")
+	level := &logLevel{}
+	level.set("")
+	log := a.logger(level)
 	cfg.Audit = a.openAudit(file.Audit, log)
 	defer closeAudit(cfg.Audit, log)
 	g, err := a.openWith(ctx, cfg)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ const (
 // identityFlags are the flags that say whom weir serves.
 type identityFlags struct {
 	key, keyFile, profile optional
+
+	piped []byte // what the key file held, if that was a pipe; nil before
 }
 
 func (f *identityFlags) add(root *cobra.Command) {
@@ -61,16 +64,22 @@ func (o *optional) or(variable string) string {
 
 // load loads the configuration of this run.
 func (a *app) load() (*config.File, error) {
-	key, warnings, err := a.readKey()
-	if err != nil {
-		return nil, err
-	}
-	file, err := config.Load(a.options(key))
-	if err != nil {
-		return nil, err
+	file, _, err := a.loadWithSources()
+	return file, err
+}
+
+// loadWithSources is load that says which files it has read, also where it fails.
+func (a *app) loadWithSources() (*config.File, *config.Sources, error) {
+	sources := &config.Sources{}
+	key, warnings, err := a.readKey(sources)
+	options := a.options(key)
+	options.Sources = sources
+	file, loadErr := config.Load(options)
+	if err = cmp.Or(err, loadErr); err != nil {
+		return nil, sources, err
 	}
 	file.Warnings = append(warnings, file.Warnings...)
-	return file, nil
+	return file, sources, nil
 }
 
 // options are what this run says of itself.
@@ -80,13 +89,13 @@ func (a *app) options(key []byte) config.Options {
 
 // readKey returns the key that this run was given; nil for none. A variable that
 // is set to nothing is none, as hosts do that for one that they do not have.
-func (a *app) readKey() (key []byte, warnings []string, err error) {
+func (a *app) readKey(sources *config.Sources) (key []byte, warnings []string, err error) {
 	f := &a.identity
 	switch variable := a.getenv(keyVariable); {
 	case f.key.given && f.keyFile.given:
 		return nil, nil, usageError("--key and --key-file are both given; one of them is enough")
 	case f.keyFile.given:
-		key, warnings, err = readKeyFile(f.keyFile.text)
+		key, warnings, err = a.readKeyFile(sources)
 	case f.key.given:
 		key = []byte(f.key.text)
 	case variable != "":
@@ -108,14 +117,22 @@ const (
 // in the command; a host is to be told no paths.
 var errNoKeyFile = errors.New("reading the key file")
 
-// readKeyFile reads the key in a file, without the white space around it.
-func readKeyFile(path string) (key []byte, warnings []string, err error) {
+// readKeyFile reads the key in a file, without the white space around it. What is
+// no file, but a pipe, can be read once only.
+func (a *app) readKeyFile(sources *config.Sources) (key []byte, warnings []string, err error) {
+	if a.identity.piped != nil {
+		return a.identity.piped, nil, nil
+	}
+	path := a.identity.keyFile.text
 	if rest, inHome := strings.CutPrefix(path, "~/"); inHome {
 		if home, err := os.UserHomeDir(); err == nil {
 			path = filepath.Join(home, rest)
 		}
 	}
 	data, info, err := readSmallFile(path)
+	if absolute, pathErr := filepath.Abs(path); pathErr == nil {
+		sources.Note(absolute, maxKeyFile, data, err)
+	}
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
 	}
@@ -125,7 +142,11 @@ func readKeyFile(path string) (key []byte, warnings []string, err error) {
 	if runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
 		warnings = append(warnings, fmt.Sprintf("the key file can be read or written by others (mode %04o): chmod 600 it", info.Mode().Perm()))
 	}
-	return append([]byte{}, strings.TrimSpace(string(data))...), warnings, nil
+	key = append([]byte{}, strings.TrimSpace(string(data))...)
+	if !info.Mode().IsRegular() {
+		a.identity.piped = key
+	}
+	return key, warnings, nil
 }
 
 func readSmallFile(path string) ([]byte, fs.FileInfo, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestReloadOfTheSame: what has not changed is not taken for another server, with
-// every key that there is.
+// every key that there is, wherever in the file it stands now.
 func TestReloadOfTheSame(t *testing.T) {
 	newHome(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "mcp.yaml.example"))
@@ -58,5 +58,20 @@ func TestReloadOfTheSame(t *testing.T) {
 	changes, err := weir.Reconfigure(config())
 	if err != nil || !reflect.DeepEqual(changes, aggregator.Changes{}) {
 		t.Errorf("got %+v, %v, want no change", changes, err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.ReplaceAll("# a comment\n\n"+string(before), "description: d", "description: another")
+	if edited = strings.Replace(edited, "timeout: 1m", "timeout: 60s", 1); strings.Count(edited, "another") == 0 {
+		t.Fatal("the example is not as it was")
+	}
+	if err := os.WriteFile(path, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	changes, err = weir.Reconfigure(config())
+	if err != nil || !reflect.DeepEqual(changes, aggregator.Changes{}) {
+		t.Errorf("moved and described otherwise: got %+v, %v, want no change", changes, err)
 	}
 }

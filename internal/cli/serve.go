@@ -38,7 +38,7 @@ func (a *app) serve(ctx context.Context) error {
 	defer s.giveBack()
 	r := a.newReloader()
 	cfg := r.firstConfig(ctx)
-	defer closeAudit(cfg.Audit, r.log)
+	defer func() { closeAudit(r.audit.Load(), r.log) }()
 	defer cfg.Auth.Close()
 	cfg.Admin = administrator{r}
 	beacon := r.newBeacon()
@@ -82,19 +82,18 @@ func makeRoomForReaders() {
 // be used, a weir that says so.
 func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
 	a := r.app
-	file, err := a.load()
+	file, sources, err := a.loadWithSources()
+	r.sources = sources
 	if err != nil {
-		log := a.logger("")
-		r.log = log
-		logProblems(log, err)
-		return r.begin(ctx, a.brokenConfig(err, log), &config.File{})
+		logProblems(r.log, err, "configuration cannot be used")
+		return r.begin(ctx, a.brokenConfig(err, r.log), &config.File{})
 	}
-	log := a.logger(file.LogLevel)
-	r.log, r.source = log, file.Path
+	r.level.set(file.LogLevel)
+	r.source = file.Path
 	for _, warning := range file.Warnings {
-		log.Warn().Msg(warning)
+		r.log.Warn().Msg(warning)
 	}
-	return r.begin(ctx, a.aggregatorConfig(file, log), file)
+	return r.begin(ctx, a.aggregatorConfig(file, r.log), file)
 }
 
 // begin completes a configuration with what stays whatever is read later.
@@ -102,6 +101,9 @@ func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, file *confi
 	cfg.Audit = r.app.openAudit(file.Audit, r.log)
 	r.telemetry = openTelemetry(file.Telemetry, r.log)
 	cfg.Telemetry = r.telemetry.exporter
+	r.audit.Store(cfg.Audit)
+	r.audited, r.collected = file.Audit, file.Telemetry
+	cfg.Approvals, cfg.Pins = r.app.servedApprovals(r.log), r.app.pinStore() // also for what a broken file becomes
 	cfg.Store = openStore(ctx, r.log)
 	cfg.Auth = r.app.newKeeper(login.NewBrowser(r.app.getenv), r.log)
 	if cfg.Process.Weir == nil {

@@ -54,7 +54,7 @@ of each: how many, how many failed, and within what time half of them and 99 of
 func (a *app) servers(ctx context.Context, show func([]serverLine) error) error {
 	cfg, err := a.gatewayConfig(ctx)
 	if err != nil {
-		return err
+		return withOthersGoOn(err)
 	}
 	if cfg.Notice != "" {
 		fmt.Fprintln(a.Stderr, cfg.Notice)
@@ -87,6 +87,15 @@ func (a *app) servers(ctx context.Context, show func([]serverLine) error) error 
 	}
 	a.tellChanges(changes, unreadable)
 	return failedServers(lines)
+}
+
+// withOthersGoOn adds to what is wrong with the configuration what that means for
+// a weir that serves already.
+func withOthersGoOn(err error) error {
+	if _, ok := errors.AsType[*exitError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%w\n(A weir that is running goes on with the configuration that it has. Correct the file and save it: it is read again then.)", err)
 }
 
 // A serverLine is what is said of one server.

@@ -105,12 +105,12 @@ servers:
     command: npx
     args: ["-y", "@modelcontextprotocol/server-filesystem", "${HOME}/Documents"]
 
-Then let weir read it: send it SIGHUP, or start it anew. "weir servers" in a terminal shows whether they work.`
+weir reads it as soon as it is saved. "weir servers" in a terminal shows whether they work.`
 }
 
 func brokenNotice(err error) string {
 	return "weir's configuration cannot be used, so there are no tools:\n\n" + homeless(err.Error()) +
-		"\n\nCorrect it and let weir read it again: send it SIGHUP, or start it anew. \"weir servers\" in a terminal checks it."
+		"\n\nCorrect it and save it: weir reads it again then. \"weir servers\" in a terminal checks it."
 }
 
 // homeless writes the user's home folder as ~: the text may leave the machine.
@@ -153,22 +153,18 @@ func guardian(log zerolog.Logger) []string {
 }
 
 // logger writes to stderr: for people on a terminal, as JSON elsewhere.
-func (a *app) logger(level string) zerolog.Logger {
+func (a *app) logger(level *logLevel) zerolog.Logger {
 	out := a.Stderr
 	if isTerminal(a.Stderr) {
 		out = zerolog.ConsoleWriter{Out: a.Stderr, NoColor: !a.errorPaint().on, TimeFormat: "15:04:05"}
 	}
-	parsed, err := zerolog.ParseLevel(level)
-	if err != nil || level == "" {
-		parsed = zerolog.InfoLevel
-	}
-	return zerolog.New(withoutSecrets(out)).Level(parsed).With().Timestamp().Logger()
+	return zerolog.New(withoutSecrets(out)).Level(zerolog.TraceLevel).Sample(level).With().Timestamp().Logger()
 }
 
 // logProblems logs an error that may be many, one line each.
-func logProblems(log zerolog.Logger, err error) {
+func logProblems(log zerolog.Logger, err error, what string) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		log.Error().Str("problem", line).Msg("configuration cannot be used")
+		log.Error().Str("problem", line).Msg(what)
 	}
 }
 
