@@ -61,6 +61,8 @@ type Log struct {
 	ending chan struct{} // closed by Close
 	ended  chan struct{} // closed by the writer
 
+	failing bool // the writer's own: it cannot write, which was told
+
 	mu     sync.Mutex
 	lines  lineEncoder
 	queue  batch

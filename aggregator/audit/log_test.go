@@ -208,8 +208,10 @@ func sorted(names []string) []string {
 // TestCloseTellsOfLoss: a Log that could never write anything says so.
 func TestCloseTellsOfLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, _, _ := failing(t)
-		for i := range 3 {
+		l, _, reports := failing(t)
+		l.Write(numbered(0))
+		<-time.After(5 * time.Second) // the writer has tried by now, more than once
+		for i := range 2 {
 			l.Write(numbered(i))
 		}
 		began := time.Now()
@@ -218,6 +220,9 @@ func TestCloseTellsOfLoss(t *testing.T) {
 		}
 		if took := time.Since(began); took > closeTime {
 			t.Errorf("took %v", took)
+		}
+		if got := reports(); len(got) != 1 {
+			t.Errorf("got reports %q, want one", got)
 		}
 		l.Write(numbered(4)) // changes nothing
 	})

@@ -93,12 +93,15 @@ func (b *batch) redacted(dst []byte, redact func(dst, raw []byte) []byte) []byte
 // put writes lines, and tries until it can or there is no more time. Meanwhile
 // nobody waits for room.
 func (l *Log) put(text []byte) {
-	for tries := 0; ; tries++ {
+	for {
 		rest, err := l.append(text)
 		if err == nil {
+			l.failing = false
 			return
 		}
-		if text = rest; tries == 0 {
+		text = rest
+		if !l.failing {
+			l.failing = true
 			l.report(fmt.Errorf("audit log: %w (calls go on; what is not recorded is counted)", err))
 		}
 		l.mu.Lock()
