@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	for _, server := range sdkServers {
 		commands[server.command] = server.main
 	}
+	maps.Copy(commands, platformCommands)
 	testscript.Main(m, commands)
 }
 
