@@ -25,51 +25,10 @@ func (v *view) checkReading(t *target) *refusal {
 	if !looks || t.arguments == nil || !v.listed(t.item) {
 		return nil
 	}
-	if why := twice(t.arguments, 0); why != "" {
+	if why := twice(t.arguments); why != "" {
 		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in arguments"}
 	}
 	return nil
-}
-
-// maxArgumentDepth is how deep arguments may nest that somebody looks at.
-const maxArgumentDepth = 1000
-
-// twice says which member stands twice in one object, at any depth, or "".
-func twice(raw []byte, depth int) string {
-	var parts [][]byte
-	switch raw[0] {
-	case '{':
-		members, err := jsonrpc.ParseObject(nil, raw)
-		if err != nil {
-			return "too many members"
-		}
-		seen := make(map[string]bool, len(members))
-		for i := range members {
-			key := string(members[i].Key)
-			if seen[key] {
-				return fmt.Sprintf("member %q stands twice", clip(key))
-			}
-			seen[key] = true
-			parts = append(parts, members[i].Value)
-		}
-	case '[':
-		items, err := jsonrpc.ParseArray(nil, raw)
-		if err != nil {
-			return "too many elements"
-		}
-		parts = items
-	default:
-		return ""
-	}
-	if depth > maxArgumentDepth {
-		return "too deep nesting"
-	}
-	for _, part := range parts {
-		if why := twice(part, depth+1); why != "" {
-			return why
-		}
-	}
-	return ""
 }
 
 // amendArguments puts the user's own arguments in place: from here on they are what

@@ -17,6 +17,7 @@ var (
 	errNotJSON     = errors.New("not JSON")
 	errTwice       = errors.New("a member stands twice in one object")
 	errTooDeep     = errors.New("nested more than " + strconv.Itoa(maxNesting) + " deep")
+	errUnfair      = errors.New("nested too deep for its size")
 	errTooLarge    = errors.New("a whole number beyond 64 bits")
 	errNotANumber  = errors.New("a number beyond what a double can hold")
 	errNotBoolean  = errors.New("a hint that is neither true nor false")
@@ -36,6 +37,9 @@ func decodeObject(raw []byte) (map[string]any, error) {
 	}
 	if raw[0] != '{' {
 		return nil, errNotObject
+	}
+	if !jsonrpc.Fair(raw) {
+		return nil, errUnfair
 	}
 	return decodeMembers(raw, maxNesting)
 }

@@ -131,7 +131,9 @@ func TestTooLongOverEachTransport(t *testing.T) {
 			cfg := Config{Transport: by, MessageLimit: 64 << 10}
 			open := openConfigBy
 			if by == HTTP {
-				open = func(t *testing.T, cfg Config, server *upstreamtest.Server, p Peer) fixture { return openHTTP(t, cfg, server, p) }
+				open = func(t *testing.T, cfg Config, server *upstreamtest.Server, p Peer) fixture {
+					return openHTTP(t, cfg, server, p)
+				}
 			}
 			u := open(t, cfg, server, legacyHost)
 			u.mustCall(t, "echo")

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 // The bounds of checking one value.
@@ -33,6 +35,9 @@ func (p Problem) String() string {
 // it: nil if nothing is, and not more than a reader can bear. A value that is too
 // large to be checked, or checking that would take too long, is a problem too.
 func (s *Schema) Check(raw []byte) []Problem {
+	if !jsonrpc.Fair(raw) {
+		return []Problem{{Text: "cannot be checked: it is nested too deep for its size"}}
+	}
 	d := decoder{left: maxValueNodes}
 	v, err := d.decode(raw, 0)
 	if err != nil {
