@@ -117,7 +117,28 @@ func (p *pieces) items(count, size int64) ([]Item, error) {
 		}
 		items = append(items, item)
 	}
-	return items, nil
+	return items, nameAll(items)
+}
+
+// nameAll gives items their names. They are parts of one string: of what a start
+// allocates for a server, names of their own would be a fifth.
+func nameAll(items []Item) (err error) {
+	size := 0
+	for i := range items {
+		size += len(items[i].RawName())
+	}
+	text, ends := make([]byte, 0, size), make([]int, len(items))
+	for i := range items {
+		if text, err = jsonrpc.AppendText(text, items[i].RawName()); err != nil {
+			return errNameSpan
+		}
+		ends[i] = len(text)
+	}
+	names, start := string(text), 0
+	for i, end := range ends {
+		items[i].name, start = names[start:end], end
+	}
+	return nil
 }
 
 func appendText(dst []byte, key, value string) []byte {

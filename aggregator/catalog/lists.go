@@ -149,18 +149,14 @@ func onlyMember(members []jsonrpc.Member, key string) (value []byte, err error) 
 var errNameSpan = errors.New("no name where one should stand")
 
 // itemAt is ParseItem for a definition that was parsed before, whose name is
-// known to stand between nameAt and nameEnd. Only the name is looked at.
+// known to stand between nameAt and nameEnd. Only there it is looked at, and the
+// Item is given its name later.
 func itemAt(raw []byte, nameAt, nameEnd int, traits traits) (Item, error) {
 	if nameAt < 0 || nameEnd < nameAt || nameEnd > len(raw) {
 		return Item{}, errNameSpan
 	}
-	quoted := raw[nameAt:nameEnd]
-	if !jsonrpc.Valid(quoted) {
+	if !jsonrpc.Valid(raw[nameAt:nameEnd]) {
 		return Item{}, errNameSpan
 	}
-	name, err := jsonrpc.String(quoted)
-	if err != nil {
-		return Item{}, errNameSpan
-	}
-	return Item{name: name, raw: raw, nameAt: uint32(nameAt), nameEnd: uint32(nameEnd), traits: traits}, nil
+	return Item{raw: raw, nameAt: uint32(nameAt), nameEnd: uint32(nameEnd), traits: traits}, nil
 }

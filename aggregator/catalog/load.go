@@ -37,12 +37,13 @@ func (s *Store) LoadAll(wanted []Wanted, now time.Time) []Found {
 	var readers sync.WaitGroup
 	for range min(len(wanted), runtime.GOMAXPROCS(0)) {
 		readers.Go(func() {
+			paths := s.newPaths()
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(wanted) {
 					return
 				}
-				found[i] = s.load(wanted[i].Key, wanted[i].Variant, now)
+				found[i] = s.load(paths.of(wanted[i].Key), wanted[i], now)
 			}
 		})
 	}
@@ -50,24 +51,24 @@ func (s *Store) LoadAll(wanted []Wanted, now time.Time) []Found {
 	return found
 }
 
-func (s *Store) load(key Key, v Variant, now time.Time) Found {
-	sections, err := s.read(s.path(key), now)
+func (s *Store) load(path string, of Wanted, now time.Time) Found {
+	sections, err := s.read(path, now)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errOlder) {
 		return Found{}
 	}
 	if err != nil {
-		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", key.Server, err)}
+		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", of.Server, err)}
 	}
-	nearest := pick(sections, v)
+	nearest := pick(sections, of.Variant)
 	if nearest == nil {
 		return Found{}
 	}
 	lists, err := nearest.lists()
 	if err != nil {
-		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", key.Server, err)}
+		return Found{Err: fmt.Errorf("loading the stored lists of %q: %w", of.Server, err)}
 	}
 	lists.undate(now)
-	return Found{Lists: lists, Exact: nearest.variant == v}
+	return Found{Lists: lists, Exact: nearest.variant == of.Variant}
 }
 
 // undate takes away the times that lie ahead of now. A wrong clock has set them,

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,12 +189,25 @@ func (s *Store) locked(ctx context.Context, write func() error) error {
 
 // path is where the lists of a server lie. The name tells nothing of the
 // configuration to those who do not have the key.
-func (s *Store) path(key Key) string {
-	mac := hmac.New(sha256.New, *s.key.Load())
-	mac.Write([]byte(key.Server))
-	mac.Write([]byte{0})
-	mac.Write(key.Identity)
-	return filepath.Join(s.dir, hex.EncodeToString(mac.Sum(nil))+listsExt)
+func (s *Store) path(key Key) string { return s.newPaths().of(key) }
+
+// paths makes the paths of many servers, one after another.
+type paths struct {
+	dir string
+	mac hash.Hash
+	sum [sha256.Size]byte
+}
+
+func (s *Store) newPaths() *paths {
+	return &paths{dir: s.dir, mac: hmac.New(sha256.New, *s.key.Load())}
+}
+
+func (p *paths) of(key Key) string {
+	p.mac.Reset()
+	p.mac.Write([]byte(key.Server))
+	p.mac.Write([]byte{0})
+	p.mac.Write(key.Identity)
+	return filepath.Join(p.dir, hex.EncodeToString(p.mac.Sum(p.sum[:0]))+listsExt)
 }
 
 // Secret returns 32 bytes that are the same in every weir of this user that has

@@ -17,6 +17,14 @@ func String(raw []byte) (string, error) {
 	return string(unquote(raw)), nil
 }
 
+// AppendText appends the text of a JSON string, as String decodes it.
+func AppendText(dst, raw []byte) ([]byte, error) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return dst, errNotString
+	}
+	return append(dst, unquote(raw)...), nil
+}
+
 // unquote returns the text of a valid JSON string. It aliases raw when there
 // is nothing to unescape.
 func unquote(raw []byte) []byte {
