@@ -552,7 +552,7 @@ func TestLoginIsTold(t *testing.T) {
 		page := linkOf(t, e, h.declares(withLinks, e.request("1", "tools/call", loginCall, "")), linkText)
 		page.answer(h, e, "2", "tools/call", loginCall, "decline")
 		got := strings.Join(h.send(e.call("3", "weir__servers", "{}")), "")
-		wantText(t, "weir__servers", got, "up: needs_login, 2 tools", "a login is needed: nobody has logged in yet (`weir login up` in a terminal lets the user log in)")
+		wantText(t, "weir__servers", got, "up: needs_login for 1s, 2 tools", "a login is needed: nobody has logged in yet (`weir login up` in a terminal lets the user log in)")
 		begin := strings.Join(hostOf(t, w).send(e.open()...), "")
 		wantText(t, "instructions", begin, "These servers want the user to log in before they can be used: up. `weir login SERVER` in a terminal lets the user do that, and so does the tool weir__login.")
 		if strings.Contains(log.String()+got+begin, "planted") {

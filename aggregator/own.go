@@ -276,8 +276,7 @@ func (a *Aggregator) describeServers() string {
 	w := a.world.Load()
 	busy := a.busy()
 	for _, s := range a.Status() {
-		fmt.Fprintf(&b, "%s: %s for %v", s.Name, s.State, time.Since(s.Since).Round(time.Second))
-		fmt.Fprintf(&b, ", %d tools", s.Tools)
+		fmt.Fprintf(&b, "%s: %s for %v, %d tools", s.Name, s.State, time.Since(s.Since).Round(time.Second), s.Tools)
 		if s.Prompts > 0 {
 			fmt.Fprintf(&b, ", %d prompts", s.Prompts)
 		}
