@@ -41,16 +41,15 @@ type host struct {
 
 // A request is one that the host has made, and what came of it.
 type request struct {
-	id      string
 	method  string
 	server  *server // of a call; nil for others
 	task    task
 	healthy bool // nothing may go wrong
 
 	// Guarded by the host's mu.
+	id        string // the latest: a modern host answers questions by another request
 	cancelled bool
 	void      bool // its weir was killed, or ended by its host
-	goesOn    bool // it was answered by a question, which another request answers
 	answer    *jsonrpc.Message
 	progress  int // the last one; -1 before the first
 }
@@ -101,28 +100,44 @@ func (h *host) write(line string) error {
 
 // send makes a request with these members of its params, and enters it into r.
 func (h *host) send(method, members string, r *request) (*request, error) {
-	meta := ""
-	if h.isModern() {
-		meta = `"io.modelcontextprotocol/protocolVersion":` + quote(h.version) +
-			`,"io.modelcontextprotocol/clientInfo":{"name":"chaos","version":"1"},"io.modelcontextprotocol/clientCapabilities":` + h.capabilities()
-	}
+	meta := h.meta()
 	h.mu.Lock()
-	h.last++
-	r.id, r.method, r.progress = h.newID(), method, -1
+	r.method, r.progress = method, -1
+	h.number(r)
 	if r.task.do == progress || r.task.do == afterthought {
 		token := quote("progress of " + r.task.token)
 		meta = join(meta, `"progressToken":`+token)
 		h.tokens[token] = r
 	}
-	h.requests[r.id] = r
 	if r.server != nil {
 		h.all = append(h.all, r)
 	}
+	line := requestLine(r, members, meta)
 	h.mu.Unlock()
+	return r, h.write(line)
+}
+
+// meta are the members that each request has in its _meta.
+func (h *host) meta() string {
+	if !h.isModern() {
+		return ""
+	}
+	return `"io.modelcontextprotocol/protocolVersion":` + quote(h.version) +
+		`,"io.modelcontextprotocol/clientInfo":{"name":"chaos","version":"1"},"io.modelcontextprotocol/clientCapabilities":` + h.capabilities()
+}
+
+func requestLine(r *request, members, meta string) string {
 	if meta != "" {
 		members = join(members, `"_meta":{`+meta+`}`)
 	}
-	return r, h.write(`{"jsonrpc":"2.0","id":` + r.id + `,"method":` + quote(method) + `,"params":{` + members + `}}`)
+	return `{"jsonrpc":"2.0","id":` + r.id + `,"method":` + quote(r.method) + `,"params":{` + members + `}}`
+}
+
+// number gives a request an id. The caller holds h.mu.
+func (h *host) number(r *request) {
+	h.last++
+	r.id = h.newID()
+	h.requests[r.id] = r
 }
 
 // newID makes ids of both kinds, that differ by their kind alone. The caller
@@ -165,9 +180,10 @@ func (h *host) callMembers(r *request) string {
 func (h *host) cancel(r *request) error {
 	h.mu.Lock()
 	r.cancelled = true
+	id := r.id
 	h.mu.Unlock()
 	h.w.journal.note(h.name, "cancels %s", r.task.token)
-	return h.write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + r.id + `}}`)
+	return h.write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
 }
 
 // take takes a line of weir's output.
@@ -196,8 +212,12 @@ func (h *host) takeAnswer(m *jsonrpc.Message) {
 	case r == nil:
 		h.w.journal.violated(h.name, "an answer to nothing: %.300s", m.Raw)
 		return
-	case r.answer != nil:
+	case r.answer != nil || r.id != string(m.ID):
 		h.w.journal.violated(h.name, "%s %s is answered twice, with %.300s", r.method, r.task.token, m.Raw)
+		return
+	}
+	if string(jsonrpc.Find(m.Fields, "resultType")) == `"input_required"` {
+		h.goOn(r, m)
 		return
 	}
 	r.answer = m
@@ -206,6 +226,31 @@ func (h *host) takeAnswer(m *jsonrpc.Message) {
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// goOn answers the questions in an answer by another request, whatever the call
+// was: a server over pipes does not tell for which it asks. The caller holds h.mu.
+func (h *host) goOn(r *request, m *jsonrpc.Message) {
+	h.w.journal.note(h.name, "%s is answered by questions", r.task.token)
+	if r.cancelled {
+		return
+	}
+	members := h.callMembers(r)
+	if state := jsonrpc.Find(m.Fields, "requestState"); state != nil {
+		members += `,"requestState":` + string(state)
+	}
+	questions, err := jsonrpc.ParseObject(nil, jsonrpc.Find(m.Fields, "inputRequests"))
+	if err != nil {
+		h.w.journal.violated(h.name, "inputRequests of %s: %.300s", r.task.token, m.Raw)
+		return
+	}
+	var answers []string
+	for _, q := range questions {
+		answers = append(answers, string(q.Name)+":"+elicited(q.Value))
+	}
+	h.number(r)
+	line := requestLine(r, members+`,"inputResponses":{`+strings.Join(answers, ",")+`}`, h.meta())
+	_ = h.process.Send([]byte(line+"\n"), patience) // a weir that ends takes no more
 }
 
 func (h *host) takeNotification(m *jsonrpc.Message) {
@@ -270,43 +315,6 @@ func (h *host) await(what string, done func() bool) error {
 			return fmt.Errorf("%s: waiting for %s: %w", h.name, what, errEnded)
 		case <-timeout.C:
 			return fmt.Errorf("%s: %s has not come within %v", h.name, what, patience)
-		}
-	}
-}
-
-// goOn answers the question that stands in the answer to r, if one does, by the
-// request with which a modern host goes on. It reports which request to look at.
-func (h *host) goOn(r *request) (*request, error) {
-	for {
-		if err := h.await("the answer to "+r.task.token, func() bool { return r.answer != nil || r.cancelled }); err != nil {
-			return r, err
-		}
-		h.mu.Lock()
-		m := r.answer
-		if m != nil && string(jsonrpc.Find(m.Fields, "resultType")) == `"input_required"` {
-			r.goesOn = true
-		}
-		goesOn := r.goesOn
-		h.mu.Unlock()
-		if !goesOn {
-			return r, nil
-		}
-		members := h.callMembers(r)
-		if state := jsonrpc.Find(m.Fields, "requestState"); state != nil {
-			members += `,"requestState":` + string(state)
-		}
-		questions, err := jsonrpc.ParseObject(nil, jsonrpc.Find(m.Fields, "inputRequests"))
-		if err != nil {
-			return r, fmt.Errorf("%s: inputRequests: %.300s", h.name, m.Raw)
-		}
-		var answers []string
-		for _, q := range questions {
-			answers = append(answers, string(q.Name)+":"+elicited(q.Value))
-		}
-		members += `,"inputResponses":{` + strings.Join(answers, ",") + `}`
-		next := &request{server: r.server, task: r.task, healthy: r.healthy}
-		if r, err = h.send("tools/call", members, next); err != nil {
-			return r, err
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/scripts/rig"
@@ -27,6 +28,7 @@ type server struct {
 	w         *world
 	scripted  *upstreamtest.Server
 	transport rig.Transport
+	spoiled   atomic.Bool // its certificate is a bad one
 
 	mu        sync.Mutex
 	version   int                      // of its list of tools
@@ -319,8 +321,7 @@ func (s *server) ask(x upstreamtest.Exchange, t task) bool {
 			s.w.journal.violated(s.name, "the requestState of %s came back as %q", t.token, state)
 		}
 		responses, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(m.Fields, "inputResponses"))
-		s.judge(t, jsonrpc.Find(responses, "k"))
-		return true
+		return s.agreed(x, t, jsonrpc.Find(responses, "k"))
 	}
 	id := quote("question " + t.token)
 	answer := make(chan []byte, 1)
@@ -330,21 +331,35 @@ func (s *server) ask(x upstreamtest.Exchange, t task) bool {
 	x.Send(`{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{` + question + `}}`)
 	select {
 	case raw := <-answer:
-		s.judge(t, raw)
-		return true
+		return s.agreed(x, t, raw)
 	case <-x.Context().Done():
 	case <-s.w.over:
 	}
 	return false
 }
 
-// judge looks whether an answer belongs to its question.
-func (s *server) judge(t task, answer []byte) {
+// agreed ends the call of a user who has not answered, by an error that no host
+// may see who is there. It reports whether one has.
+func (s *server) agreed(x upstreamtest.Exchange, t task, answer []byte) bool {
+	answered := s.judge(t, answer)
+	if !answered {
+		x.Fail(4243, "nobody has answered", `{"token":`+quote(t.token)+`}`)
+	}
+	return answered
+}
+
+// judge looks whether an answer belongs to its question. It reports whether the
+// user has answered at all.
+func (s *server) judge(t task, answer []byte) bool {
 	members, _ := jsonrpc.ParseObject(nil, answer)
 	content, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(members, "content"))
+	if action, _ := jsonrpc.String(jsonrpc.Find(members, "action")); action != "accept" {
+		return false // its host is gone
+	}
 	if got, _ := jsonrpc.String(jsonrpc.Find(content, "token")); got != t.token {
 		s.w.journal.violated(s.name, "the question of %s was answered with %.300s", t.token, answer)
 	}
+	return true
 }
 
 func (s *server) answered(m *jsonrpc.Message) {

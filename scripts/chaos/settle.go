@@ -27,11 +27,11 @@ func (p *player) figures() (figures, error) {
 	return figures{files, threads, len(p.process.Offspring()), memory}, errors.Join(err1, err2, err3)
 }
 
-// What a weir may have more than at its start: connections that rest in the pool
-// of HTTP, or that a cancelled call has left open for a moment, threads that the
-// runtime keeps, and memory that it has not given back.
+// What a weir may have more than at its start: threads that the runtime keeps,
+// and memory that it has not given back. A connection or two of a host that calls
+// meanwhile may rest in the pool of HTTP.
 const (
-	moreFiles   = 8
+	moreFiles   = 4
 	moreThreads = 32
 	moreMemory  = 96 << 20
 )
@@ -41,6 +41,9 @@ const (
 func (p *player) warmUp() (figures, error) {
 	if err := p.visit(); err != nil {
 		return figures{}, err
+	}
+	for _, s := range p.w.living() {
+		s.CloseIdle()
 	}
 	return p.figures()
 }
@@ -90,6 +93,9 @@ func (p *player) finish(start figures) error {
 	}
 	if err := p.seeLists(); err != nil {
 		return err
+	}
+	for _, s := range p.w.living() {
+		s.CloseIdle() // how many rest in the pool of HTTP is nobody's business
 	}
 	if err := p.compare(start); err != nil {
 		return err
@@ -268,7 +274,7 @@ func (h *host) complaint(r *request) string {
 		return "it was executed more than once"
 	case r.answer == nil && !r.cancelled && !r.void:
 		return "it was never answered"
-	case r.answer == nil, r.goesOn:
+	case r.answer == nil:
 		return ""
 	}
 	f, failed := failureOf(r.answer)

@@ -159,12 +159,7 @@ func (p *player) askUser() error {
 		}
 		made = append(made, r)
 	}
-	for _, r := range made {
-		if _, err := p.goOn(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.awaitAll(made)
 }
 
 // list has the tools listed, and looks whether each server's list is whole.
@@ -256,7 +251,7 @@ func (p *player) hurt() error {
 		{"deafens", s.Deafen},
 		{"has connections refused by", func() { s.Refuse(true) }},
 		{"has its sessions forgotten by", s.scripted.Forget},
-		{"spoils the certificate of", func() { p.w.spoiled.Store(s.transport == rig.TLS) }},
+		{"spoils the certificate of", func() { s.spoiled.Store(true) }},
 	}
 	h := pick(p.random, hurts)
 	p.w.journal.note(p.name, "%s %s", h.name, s.name)

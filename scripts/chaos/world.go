@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/scripts/rig"
@@ -38,7 +37,8 @@ type world struct {
 	servers []*server
 	over    chan struct{} // closed when no server waits any more
 	trusted string        // a file: who has signed the good certificate
-	spoiled atomic.Bool   // the certificate that is shown is a bad one
+	good    *tls.Certificate
+	bad     *tls.Certificate
 }
 
 // newWorld makes the world of a seed.
@@ -48,8 +48,7 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 	if w.folders, err = rig.NewFolders(dir); err != nil {
 		return nil, err
 	}
-	certificates, err := w.certificates()
-	if err != nil {
+	if err := w.certify(); err != nil {
 		return nil, err
 	}
 	for _, t := range rig.Transports {
@@ -57,7 +56,7 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 			if faulty && !m.hurts(t) {
 				continue
 			}
-			if err := w.serve(t, faulty, r, certificates); err != nil {
+			if err := w.serve(t, faulty, r); err != nil {
 				return nil, errors.Join(err, w.close())
 			}
 		}
@@ -66,23 +65,17 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 }
 
 // serve adds a server of either sort.
-func (w *world) serve(t rig.Transport, faulty bool, r *random.Rand, certificates *tls.Config) error {
+func (w *world) serve(t rig.Transport, faulty bool, r *random.Rand) error {
 	s := &server{
 		w: w, name: "well-" + string(t), faulty: faulty, transport: t, turnedOff: map[string]bool{},
 		gates: map[string]chan struct{}{}, questions: map[string]chan []byte{},
 	}
-	options := rig.Options{Program: w.machine.relay, Dir: w.dir, Door: s.door}
-	if t == rig.TLS {
-		options.TLS = certificates
-	}
+	options := rig.Options{Program: w.machine.relay, Dir: w.dir, Door: s.door, TLS: s.certificates()}
 	var further []string
 	if faulty {
 		s.name = "ill-" + string(t)
 		options.Manners = [][]string{nil, {rig.Stubborn}, {rig.Parent}, {rig.Stubborn, rig.Parent}}[r.IntN(4)]
 		further = []string{"timeout: 2s", "connect_timeout: 2s", "list_timeout: 2s"}
-	}
-	if t != rig.TLS {
-		options.TLS = nil
 	}
 	script := upstreamtest.Script{Name: s.name, Versions: erasOf(t, r)}
 	s.scripted = upstreamtest.NewWith(script, s)
@@ -125,27 +118,29 @@ func (w *world) addDead() error {
 	return nil
 }
 
-// certificates are those of the servers over TLS: one that weir can trust, and,
-// while it is spoiled, one that it cannot.
-func (w *world) certificates() (*tls.Config, error) {
-	good, err := certificate()
-	if err != nil {
-		return nil, err
+// certify makes the certificates of servers over TLS: one that weir trusts, and one
+// that it does not.
+func (w *world) certify() (err error) {
+	if w.good, err = certificate(); err != nil {
+		return err
 	}
-	bad, err := certificate()
-	if err != nil {
-		return nil, err
+	if w.bad, err = certificate(); err != nil {
+		return err
 	}
 	w.trusted = filepath.Join(w.dir, "trusted.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: good.Certificate[0]})
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.good.Certificate[0]})
+	return os.WriteFile(w.trusted, text, 0o600)
+}
+
+// certificates are what the server shows over TLS: the good one, or the bad one
+// while it is spoiled.
+func (s *server) certificates() *tls.Config {
 	return &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return good, nil
-	}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		if w.spoiled.Load() {
-			return &tls.Config{Certificates: []tls.Certificate{*bad}}, nil
+		if s.spoiled.Load() {
+			return s.w.bad, nil
 		}
-		return nil, nil //nolint:nilnil // the documented way to change nothing
-	}}, os.WriteFile(w.trusted, text, 0o600)
+		return s.w.good, nil
+	}}
 }
 
 // certificate makes one for this machine, signed by itself.
@@ -211,8 +206,8 @@ func (w *world) ill() []*server {
 
 // heal ends all faults, and what still waits for them.
 func (w *world) heal() {
-	w.spoiled.Store(false)
 	for _, s := range w.living() {
+		s.spoiled.Store(false)
 		s.Refuse(false)
 		s.Thaw()
 	}

@@ -220,6 +220,16 @@ func (s *Server) Kill() {
 	}
 }
 
+// CloseIdle closes the connections that nothing is sent over: clients keep them
+// for a while.
+func (s *Server) CloseIdle() {
+	if s.web == nil {
+		return
+	}
+	s.web.SetKeepAlivesEnabled(false)
+	s.web.SetKeepAlivesEnabled(true)
+}
+
 // Close ends the server with all its connections, and returns when nothing is
 // left of it.
 func (s *Server) Close() error {
