@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weir-mcp/weir/scripts/rig"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
@@ -24,7 +25,8 @@ func (p *player) figures() (figures, error) {
 	files, err1 := p.process.Files()
 	threads, err2 := p.process.Threads()
 	memory, err3 := p.process.Memory()
-	return figures{files, threads, len(p.process.Offspring()), memory}, errors.Join(err1, err2, err3)
+	offspring := slices.DeleteFunc(p.process.Offspring(), rig.Running.Detached)
+	return figures{files, threads, len(offspring), memory}, errors.Join(err1, err2, err3)
 }
 
 // What a weir may have more than at its start: threads that the runtime keeps,
@@ -94,9 +96,6 @@ func (p *player) finish(start figures) error {
 	if err := p.seeLists(); err != nil {
 		return err
 	}
-	for _, s := range p.w.living() {
-		s.CloseIdle() // how many rest in the pool of HTTP is nobody's business
-	}
 	if err := p.compare(start); err != nil {
 		return err
 	}
@@ -135,6 +134,9 @@ func (p *player) seeLists() error {
 func (p *player) compare(start figures) error {
 	end := time.Now().Add(patience / 2)
 	for {
+		for _, s := range p.w.living() {
+			s.CloseIdle() // how many rest in the pool of HTTP is nobody's business
+		}
 		now, err := p.figures()
 		if err != nil {
 			return err

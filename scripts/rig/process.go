@@ -189,6 +189,11 @@ type Running struct {
 	Command string
 }
 
+// Detached reports whether it is what a relay with the manners of a [Parent] has
+// started, and which has left that child's group: it may outlive the child, but
+// not weir.
+func (r Running) Detached() bool { return strings.HasSuffix(r.Command, " "+idle) }
+
 // Offspring lists the processes that run because of this one, and are not it:
 // children, theirs, its guardian, whatever they have become.
 func (p *Process) Offspring() []Running {

@@ -86,8 +86,9 @@ func haveChild() error {
 
 // relays are the children of a server over stdio, by their process ids.
 type relays struct {
-	mu    sync.Mutex
-	noise map[int]*noise
+	mu     sync.Mutex
+	noise  map[int]*noise
+	frozen map[int]bool // whatever has become of their connections
 }
 
 // noise is the way to the standard error of a child, which is opened beside that
@@ -123,6 +124,22 @@ func (r *relays) pids() []int {
 	}
 	slices.Sort(all)
 	return all
+}
+
+func (r *relays) freeze(pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.frozen[pid] = true
+	freeze(pid)
+}
+
+func (r *relays) thaw() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for pid := range r.frozen {
+		thaw(pid)
+	}
+	clear(r.frozen)
 }
 
 func (n *noise) Write(p []byte) (int, error) {

@@ -69,7 +69,7 @@ func Serve(t Transport, scripted *upstreamtest.Server, o Options) (*Server, erro
 	}
 	s := &Server{
 		transport: t, scripted: scripted, edge: newEdge(l),
-		program: o.Program, manners: o.Manners, relays: relays{noise: map[int]*noise{}},
+		program: o.Program, manners: o.Manners, relays: relays{noise: map[int]*noise{}, frozen: map[int]bool{}},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if t == Stdio {
@@ -191,7 +191,7 @@ func (s *Server) Freeze() {
 		return
 	}
 	for _, pid := range s.relays.pids() {
-		freeze(pid)
+		s.relays.freeze(pid)
 	}
 }
 
@@ -202,9 +202,7 @@ func (s *Server) Deafen() { s.edge.stop() }
 // Thaw undoes Freeze and Deafen.
 func (s *Server) Thaw() {
 	s.edge.letGo()
-	for _, pid := range s.relays.pids() {
-		thaw(pid)
-	}
+	s.relays.thaw()
 }
 
 // Kill ends children without grace. Servers of other transports are reset.
