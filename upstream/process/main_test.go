@@ -198,7 +198,7 @@ func first([]string) int {
 		<-child.Done()
 	}
 	for end := time.Now().Add(10 * time.Second); ownZombies() > 0 && time.Now().Before(end); {
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond) // strangers to the standard library: nothing else tells of their end
 	}
 	fmt.Println("zombies", ownZombies())
 	<-g.Close()

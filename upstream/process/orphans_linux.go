@@ -36,7 +36,7 @@ func startReaper() *reaper {
 // inherits reports whether orphans become children of this process.
 func inherits() bool {
 	var subreaper int32
-	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&subreaper)), 0, 0, 0)
+	err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&subreaper)), 0, 0, 0) //nolint:gosec // this call is how the kernel wants it
 	return os.Getpid() == 1 || err == nil && subreaper != 0
 }
 
