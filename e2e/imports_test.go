@@ -112,7 +112,16 @@ var order = []place{
 		"what weir is compared with shares nothing with weir but the parser",
 	},
 	{"e2e/bridge", []string{"upstream/jsonrpc"}, "it stands before weir, and shares only the parser of messages with it"},
-	{"scripts/chaos", []string{"scripts/rig", "upstream/jsonrpc", "upstream/upstreamtest"}, "it is all that is around weir, and shares only the parser of messages with it"},
+	{
+		"scripts/chaos",
+		[]string{"scripts/rig", "upstream/jsonrpc", "upstream/upstreamtest"},
+		"it is all that is around weir, and shares only the parser of messages with it",
+	},
+	{
+		"scripts/soak",
+		[]string{"scripts/rig", "upstream/jsonrpc", "upstream/upstreamtest"},
+		"it is all that is around weir, for a long time",
+	},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
 	{"scripts/conformance", []string{"e2e/bridge", "upstream/jsonrpc"}, "the suite sees weir as a host or a server does"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
@@ -199,7 +208,7 @@ var foreign = []struct {
 		"os/exec",
 		[]string{
 			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/rig",
-			"upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
+			"scripts/soak", "upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
 		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},
