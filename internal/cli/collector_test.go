@@ -33,7 +33,7 @@ func TestSpareCollector(t *testing.T) {
 				a := &app{Process: Process{Environ: test.environ}}
 				end := a.spareCollector()
 				begun := percent()
-				time.Sleep(test.live)
+				<-time.After(test.live)
 				synctest.Wait()
 				late := percent()
 				end()
