@@ -2,11 +2,13 @@ package aggregator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/transport"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -188,9 +192,15 @@ func TestStoringBeginsLate(t *testing.T) {
 func TestStoringFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk(t)
-		life := func(servers map[string]*upstreamtest.Server, use func()) {
-			cfg := config(t, servers, "a")
+		var there atomic.Pointer[upstreamtest.Server] // nil while it cannot be reached
+		life := func(use func()) {
+			cfg := config(t, nil, "a")
 			cfg.Store = d.open()
+			cfg.Dialers = map[string]upstream.Dialer{
+				"memory": func(ctx context.Context, cfg upstream.Config, recv transport.Receiver) (transport.Conn, error) {
+					return memoryDialer(map[string]*upstreamtest.Server{"a": there.Load()})(ctx, cfg, recv)
+				},
+			}
 			a := New(cfg)
 			h := hostOf(t, a)
 			h.send(legacy.open()...)
@@ -204,13 +214,14 @@ func TestStoringFailures(t *testing.T) {
 				Key: catalog.Key{Server: "a", Identity: []byte("a")}, Variant: catalog.Variant{Capabilities: "{}"},
 			}}, time.Now())[0].Lists
 		}
-		life(map[string]*upstreamtest.Server{"a": upstreamtest.New(withTools("x"))}, func() {})
+		there.Store(upstreamtest.New(withTools("x")))
+		life(func() {})
 		later(DefaultMaxAge + time.Hour)
 		d.breakDown()
-		servers := map[string]*upstreamtest.Server{}
-		life(servers, func() {
+		there.Store(nil)
+		life(func() {
 			later(time.Second) // it has failed
-			servers["a"] = upstreamtest.New(withTools("y"))
+			there.Store(upstreamtest.New(withTools("y")))
 			later(lastRetry)
 			d.repair()
 			later(lastStoring)
@@ -220,7 +231,8 @@ func TestStoringFailures(t *testing.T) {
 		}
 		later(DefaultMaxAge + time.Hour)
 		d.breakDown()
-		life(nil, func() {
+		there.Store(nil)
+		life(func() {
 			later(time.Second)
 			d.repair()
 			later(2 * firstStoring)
