@@ -23,7 +23,7 @@ func onFullDiskMain() {
 			os.Exit(noDisk)
 		}
 	}
-	err := syscall.Exec(os.Args[1], os.Args[1:], os.Environ()) //nolint:gosec // a test says what is run
+	err := syscall.Exec(os.Args[1], os.Args[1:], os.Environ())
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
@@ -45,7 +45,7 @@ func fullDisk(dir string) error {
 	}
 	err := os.WriteFile(filepath.Join(dir, "rest"), make([]byte, 1<<20), 0o600)
 	if !errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("filling the disk: got %v", err)
+		return fmt.Errorf("filling the disk: %w", errors.Join(err, errors.New("it does not get full")))
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func TestDiskIsFull(t *testing.T) {
 		t.Skipf("no disk of its own can be had here: %v", err)
 	}
 	s := &session{host: h, version: upstreamtest.Legacy}
-	first := s.firstList()
+	first := s.wholeList(10)
 	if strings.Contains(first, "mounting:") || strings.Contains(first, "keeping mounts") {
 		h.kill()
 		t.Skipf("no disk of its own can be had here: %s", first)

@@ -96,9 +96,7 @@ func TestServersAreListedTogether(t *testing.T) {
 		server.Release("go")
 	}
 	s.end(t, asked)
-	if got := namesIn(t, s); got != allTen {
-		t.Errorf("got %s, want all in the order of the configuration", got)
-	}
+	until(t, "all are listed, in the order of the configuration", func() bool { return namesIn(t, s) == allTen })
 }
 
 // TestSlowServerComesLate: elsewhere one slow server of ten keeps all from the
@@ -113,18 +111,17 @@ func TestSlowServerComesLate(t *testing.T) {
 		}
 	}
 	s := newUser(t, f.config()).serve(t, upstreamtest.Legacy)
-	if got, want := namesIn(t, s), strings.Replace(allTen, "s3__ok ", "", 1); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
+	s.tools(t) // does not wait for it
+	nine := strings.Replace(allTen, "s3__ok ", "", 1)
+	until(t, "the others are listed", func() bool { return namesIn(t, s) == nine })
 	if got := string(s.call(t, "s4__ok", "{}").Raw); !strings.Contains(got, `"text":"ok"`) {
 		t.Errorf("calling another one: got %s", got)
 	}
 	f.servers[3].Release("go")
-	if _, err := s.notification("notifications/tools/list_changed"); err != nil {
-		t.Fatal(err)
-	}
-	if got := namesIn(t, s); got != allTen {
-		t.Errorf("got %s, want all", got)
+	for namesIn(t, s) != allTen {
+		if _, err := s.notification("notifications/tools/list_changed"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -200,9 +197,12 @@ func TestVeryLargeList(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.configure(t, fmt.Sprintf("policy: {default: execute}\nservers: {large: {command: fake, args: [%q]}}\n", file))
-	for range 2 { // from the server, and from the disk
-		if got := len(u.serve(t, upstreamtest.Legacy).tools(t)); got != count {
-			t.Errorf("got %d tools, want %d", got, count)
-		}
+	u.wants(t, []string{"large__tool0", fmt.Sprintf("large__tool%d", count-1)}, "tools", "--format", "json")
+	never := upstreamtest.Script{Rules: []upstreamtest.Rule{{On: "initialize"}, {On: "server/discover"}}}
+	if err := never.Save(file); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(u.serve(t, upstreamtest.Legacy).tools(t)); got != count {
+		t.Errorf("got %d tools from the disk, want %d", got, count)
 	}
 }
