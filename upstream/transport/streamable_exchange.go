@@ -29,7 +29,7 @@ func (s *Streamable) newExchange(out *Outgoing) (*exchange, error) {
 	x.in = inbox{recv: s.recv, limit: s.config.Limit, origin: out.ID}
 	if out.ID != 0 {
 		x.in.id = appendID(out.ID)
-		x.in.settle = x.settle
+		x.in.settle, x.in.forgets = x.settle, x.meetsForgotten
 	}
 	return x, nil
 }
@@ -112,11 +112,11 @@ const errorLimit = 1 << 20
 // is the answer to the request, unless it asks for credentials.
 func (x *exchange) refused(resp *http.Response) {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, int64(min(x.s.config.Limit, errorLimit))))
-	failure := x.in.failure(body)
-	if x.session != "" && resp.StatusCode == http.StatusBadRequest && blamesSession(failure) {
+	if resp.StatusCode == http.StatusBadRequest && x.isRefusedForSession(body) || x.meetsForgotten(body) {
 		x.forgotten()
 		return
 	}
+	failure := x.in.failure(body)
 	challenged := resp.StatusCode == http.StatusUnauthorized || resp.Header.Get("Www-Authenticate") != ""
 	if failure == nil || challenged || x.out.ID == 0 {
 		x.fail(newStatusError(resp, body, x.session))
@@ -124,18 +124,6 @@ func (x *exchange) refused(resp *http.Response) {
 	}
 	x.in.take(body)
 	x.in.batch.Flush()
-}
-
-// blamesSession reports whether a JSON-RPC error speaks of the session. Servers
-// after the example of the TypeScript SDK answer 400 with such an error, not
-// 404, when they do not know the session.
-func blamesSession(failure []byte) bool {
-	members, err := jsonrpc.ParseObject(nil, failure)
-	if err != nil {
-		return false
-	}
-	message, _ := jsonrpc.String(jsonrpc.Find(members, "message"))
-	return bytes.Contains(bytes.ToLower([]byte(message)), []byte("session"))
 }
 
 var (
@@ -179,6 +167,9 @@ func (x *exchange) whole(resp *http.Response) {
 	}
 	if len(body) > x.s.config.Limit {
 		x.in.malformed(x.in.id, &jsonrpc.LineTooLongError{Limit: x.s.config.Limit, ID: x.in.id})
+	} else if x.meetsForgotten(body) {
+		x.forgotten()
+		return
 	} else {
 		x.in.take(body)
 	}
@@ -221,6 +212,10 @@ func (x *exchange) follow(resp *http.Response) {
 		before := events.lastID
 		progress, err := x.in.drain(events)
 		if x.in.settled {
+			return
+		}
+		if errors.Is(err, ErrSessionLost) {
+			x.forgotten()
 			return
 		}
 		if x.isModern() || events.lastID == "" || x.in.missed != nil {

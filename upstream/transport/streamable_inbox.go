@@ -18,6 +18,10 @@ type inbox struct {
 	settle   func()          // told just before that answer is handed over
 	answered func(id []byte) // told the same of any answer, with a nil id too; nil for nobody
 
+	// forgets is asked of each event whether it is no answer but says that the
+	// session is lost; nil for nobody.
+	forgets func(raw []byte) bool
+
 	batch   jsonrpc.Batch
 	msg     jsonrpc.Message
 	settled bool
@@ -43,6 +47,8 @@ func (in *inbox) drain(events *eventReader) (count int, err error) {
 		case ev.over != nil:
 			id := ev.over.ID()
 			in.malformed(id, &jsonrpc.LineTooLongError{Limit: in.limit, ID: id})
+		case in.forgets != nil && in.forgets(ev.data):
+			return count, ErrSessionLost
 		default:
 			in.take(ev.data)
 		}
