@@ -59,6 +59,9 @@ func (s *session) send(r *request, op *operation, t target, approved *digest) {
 	if c := s.begin(r, op); c != nil {
 		c.approved = approved
 		c.bind(t, r.params, r.meta)
+		if c.mayBeSpent() {
+			c.first.Spent = spentCall
+		}
 		c.do(&s.batch)
 	}
 }

@@ -62,7 +62,7 @@ type benchHost struct {
 	out *bufio.Reader
 }
 
-func newBenchHost(b *testing.B, e echoing, change ...func(*Config)) *benchHost {
+func newBenchHost(b testing.TB, e echoing, change ...func(*Config)) *benchHost {
 	b.Helper()
 	cfg := config(b, nil, "up")
 	cfg.Dialers["memory"] = e.dial
@@ -98,14 +98,14 @@ func newBenchHost(b *testing.B, e echoing, change ...func(*Config)) *benchHost {
 	return h
 }
 
-func (h *benchHost) write(b *testing.B, p []byte) {
+func (h *benchHost) write(b testing.TB, p []byte) {
 	if _, err := h.in.Write(p); err != nil {
 		b.Fatal(err)
 	}
 }
 
 // read reads one line and returns its length.
-func (h *benchHost) read(b *testing.B) int {
+func (h *benchHost) read(b testing.TB) int {
 	n := 0
 	for {
 		part, err := h.out.ReadSlice('\n')
@@ -149,24 +149,35 @@ func benchmarkCalls(b *testing.B, audited bool) {
 	const inFlight = 256
 	h := newBenchHost(b, benchServer(), func(c *Config) {
 		if audited {
-			c.Audit = audit.Open(audit.Config{
-				Path: filepath.Join(b.TempDir(), "audit.jsonl"), Report: func(err error) { b.Error(err) },
-			})
-			b.Cleanup(func() { _ = c.Audit.Close() }) // what is wrong it has reported
+			benchAudit(b, c)
 		}
 	})
-	var burst bytes.Buffer
-	for id := range inFlight {
-		burst.WriteString(legacy.call(fmt.Sprint(id), "up__echo", `{"text":"hello"}`) + "\n")
-	}
+	burst := benchBurst(inFlight)
 	b.ReportAllocs()
 	for b.Loop() {
-		h.write(b, burst.Bytes())
+		h.write(b, burst)
 		for range inFlight {
 			h.read(b)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*inFlight), "ns/call")
+}
+
+// benchAudit gives a weir the log that it has by default.
+func benchAudit(b testing.TB, c *Config) {
+	c.Audit = audit.Open(audit.Config{
+		Path: filepath.Join(b.TempDir(), "audit.jsonl"), Report: func(err error) { b.Error(err) },
+	})
+	b.Cleanup(func() { _ = c.Audit.Close() }) // what is wrong it has reported
+}
+
+// benchBurst is so many calls, one a line.
+func benchBurst(calls int) []byte {
+	var burst bytes.Buffer
+	for id := range calls {
+		burst.WriteString(legacy.call(fmt.Sprint(id), "up__echo", `{"text":"hello"}`) + "\n")
+	}
+	return burst.Bytes()
 }
 
 // BenchmarkList is tools/list of 1,000 tools.

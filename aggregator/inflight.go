@@ -55,6 +55,9 @@ type call struct {
 	link    chan<- []byte      // has room for the answer of a modern host that is to open a page for weir; nil otherwise
 	logins  int                // that were sought for it
 
+	pinned   bool // taken from the table by who may look at it later; does not change outside of it
+	answered bool // by its server, and was in the table until then; of the goroutine that brings the answer
+
 	first upstream.Call // most calls need no other
 	room  [48]byte      // for id and token, which are short
 }
@@ -85,7 +88,8 @@ func (s *session) inFlight(key []byte) bool {
 // begin enters a request into the table; route has seen that its id is free.
 // nil means that there are too many: it is refused then.
 func (s *session) begin(r *request, op *operation) *call {
-	c := &call{s: s, op: op, modern: r.modern, level: r.level, told: r.told}
+	c := s.newCall()
+	c.s, c.op, c.modern, c.level, c.told = s, op, r.modern, r.level, r.told
 	s.mu.Lock()
 	full := len(s.calls) >= maxInFlight || !s.hold(c, len(s.message.Raw))
 	if !full {
@@ -100,6 +104,34 @@ func (s *session) begin(r *request, op *operation) *call {
 		return nil
 	}
 	return c
+}
+
+// newCall returns a call with nothing in it.
+func (s *session) newCall() *call {
+	if c, ok := s.spent.Get().(*call); ok {
+		return c
+	}
+	return new(call)
+}
+
+// mayBeSpent reports whether nothing will hold on to the call when its server has
+// answered, but for what end rules out. One that more can come of does not come
+// back: it is kept or parked, waits for a turn, or is known by a token or a task.
+func (c *call) mayBeSpent() bool {
+	return c.op.isWork() && c.kept == nil && c.approved == nil && c.token == nil && c.server.Limits.Concurrent == 0
+}
+
+// spentCall is upstream.Call.Spent of a call that mayBeSpent: the memory of one
+// that has had its answer serves another. One that was cancelled is left to who
+// cancels it.
+func spentCall(work *upstream.Call) {
+	c, ok := work.Sink.(*call)
+	if !ok || !c.answered || c.pinned || c.lasts {
+		return
+	}
+	s := c.s
+	*c = call{}
+	s.spent.Put(c)
 }
 
 // attach makes the call the host's request r. The caller holds the session's mu.
@@ -200,6 +232,7 @@ func (c *call) finish(b *jsonrpc.Batch, a upstream.Answer) {
 	if c.kept != nil {
 		c.dropQuestions()
 	}
+	c.answered = a.Message != nil
 	c.answer(b, a)
 }
 

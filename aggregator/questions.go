@@ -123,6 +123,7 @@ func (s *session) oldestAsker(asker *server) *call {
 		}
 	}
 	if attached != nil {
+		attached.pinned = true
 		return attached
 	}
 	return parked

@@ -38,6 +38,8 @@ type session struct {
 	meta    []jsonrpc.Member // room for a request's
 	unread  int              // bytes of its answers since the host has left too much unread
 
+	spent sync.Pool // of *call: their memory serves those to come
+
 	mu        sync.Mutex
 	calls     map[string]*call // in flight, by idKey; nil after the end
 	begun     uint64           // calls so far

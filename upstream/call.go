@@ -40,6 +40,12 @@ type Call struct {
 	Timeout time.Duration // without answer or progress; 0 = the upstream's; negative = none
 	Sink    Sink          // required
 
+	// Spent, if not nil, is called once behind the Sink's Done when nobody here
+	// holds on to the call any more, so that its memory may serve another. It is
+	// not called where somebody may: then the collector sees to it. Who sets it
+	// gives the call to Cancel only before it is Done.
+	Spent func(*Call)
+
 	Progress bool // the host wants progress
 
 	// Resumes says that Params hold inputResponses or a requestState, which
@@ -112,6 +118,11 @@ func (c *Call) done(b *jsonrpc.Batch, a Answer) {
 
 // isOwn reports whether nobody but weir itself wants the call.
 func (c *Call) isOwn() bool { return c.upkeep || c.lists }
+
+// isSpent reports whether nobody holds on to a call that is done. It was answered
+// on a stream that all its connection's messages come by, one after the other:
+// what else would look for it looks by its id, which is gone.
+func (c *Call) isSpent() bool { return c.Spent != nil && !c.Progress && c.subscription == nil }
 
 func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
 	c.delivery.Lock()

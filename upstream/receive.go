@@ -22,7 +22,7 @@ func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64
 	}
 	switch m.Kind {
 	case jsonrpc.Response, jsonrpc.Failure:
-		c.answer(b, m)
+		c.answer(b, m, origin)
 	case jsonrpc.Notification:
 		c.notification(b, m, origin)
 	case jsonrpc.Request:
@@ -31,7 +31,7 @@ func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64
 	}
 }
 
-func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message) {
+func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64) {
 	call := c.takeAnswered(m.ID)
 	switch {
 	case call == nil:
@@ -44,6 +44,9 @@ func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message) {
 			c.keepProgress(call)
 		}
 		call.done(b, Answer{Message: m, Modern: c.modern()})
+		if origin == 0 && call.isSpent() {
+			call.Spent(call)
+		}
 	}
 }
 
