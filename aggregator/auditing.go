@@ -24,10 +24,11 @@ import (
 // zero account is that of one that nobody will ask for.
 type account struct {
 	begun  time.Time
-	size   int     // bytes
-	from   *server // that it is for; nil for none, and while none is found
-	server string  // its name, or that of weir's own tools; "" while none is found
-	name   string  // what the server calls it; what the host has written while there is none
+	ended  time.Time // zero: when it is recorded
+	size   int       // bytes
+	from   *server   // that it is for; nil for none, and while none is found
+	server string    // its name, or that of weir's own tools; "" while none is found
+	name   string    // what the server calls it; what the host has written while there is none
 	judged judged
 	span   *traced // nil unless the request is traced
 	args   []byte  // raw, a copy; nil unless arguments are recorded
@@ -55,7 +56,15 @@ func judgedAs(v *policy.Verdict) judged {
 
 // openAccount returns the account of a request that has just come.
 func (s *session) openAccount(m *jsonrpc.Message) account {
-	return account{begun: time.Now(), size: len(m.Raw)}
+	return account{begun: s.batch.Now(), size: len(m.Raw)}
+}
+
+// duration is how long the request has taken.
+func (a *account) duration() time.Duration {
+	if a.ended.IsZero() {
+		return time.Since(a.begun)
+	}
+	return a.ended.Sub(a.begun)
 }
 
 // tell notes what a request is for, the verdict on that, and the arguments if they
@@ -70,7 +79,7 @@ func (s *session) tell(told *account, t *target) {
 // record counts and writes a record that has all but what the session and the
 // account know.
 func (s *session) record(told *account, r *audit.Record) {
-	r.Time, r.Duration, r.RequestBytes = told.begun, time.Since(told.begun), told.size
+	r.Time, r.Duration, r.RequestBytes = told.begun, told.duration(), told.size
 	s.a.tallyOf(told.from).count(r)
 	s.recordSpans(told, r)
 	w := s.a.world.Load()
@@ -112,7 +121,8 @@ func (c *call) recordRefusal(refused *refusal) {
 }
 
 // recordAnswer writes how the server has answered.
-func (c *call) recordAnswer(m *jsonrpc.Message) {
+func (c *call) recordAnswer(b *jsonrpc.Batch, m *jsonrpc.Message) {
+	c.told.ended = b.Now()
 	outcome := audit.OK
 	switch {
 	case m.Kind == jsonrpc.Failure, c.op == toolCall && string(jsonrpc.Find(m.Fields, "isError")) == "true":

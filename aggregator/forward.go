@@ -234,7 +234,7 @@ func (c *call) answer(b *jsonrpc.Batch, a upstream.Answer) {
 // pass writes the upstream's message with the host's id, and with edits that lie
 // within payload, a member of it. All other bytes stay as they are.
 func (c *call) pass(b *jsonrpc.Batch, m *jsonrpc.Message, payload []byte, edits []jsonrpc.Edit) {
-	c.recordAnswer(m)
+	c.recordAnswer(b, m)
 	before, after := jsonrpc.Cut(m.Raw, m.ID)
 	if len(edits) == 0 {
 		c.s.write(b, before, c.id, after)

@@ -55,7 +55,7 @@ func (c *call) do(b *jsonrpc.Batch) {
 		c.start(b)
 		return
 	}
-	if after := c.server.work.take(limits.Rate, time.Now()); after > 0 {
+	if after := c.server.work.take(limits.Rate, b.Now()); after > 0 {
 		c.finish(b, upstream.Answer{Err: overRate(c.server, after)})
 		return
 	}

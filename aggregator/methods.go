@@ -3,6 +3,7 @@ package aggregator
 import (
 	"bytes"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/upstream"
@@ -180,12 +181,16 @@ func lookalike(key []byte, protocol [][]byte) (like []byte) {
 			return nil
 		}
 		// What folds to an ASCII letter has as many bytes or more.
-		if len(key) >= len(name) && bytes.EqualFold(key, name) {
+		if len(key) >= len(name) && mayFold(key[0], name[0]) && bytes.EqualFold(key, name) {
 			like = name
 		}
 	}
 	return like
 }
+
+// mayFold reports whether a text that begins with the byte a can be one but for
+// case that begins with the ASCII character b.
+func mayFold(a, b byte) bool { return a >= utf8.RuneSelf || a|0x20 == b|0x20 }
 
 // maxCompared is how many members an object of the protocol may have: their
 // comparison is quadratic.

@@ -96,7 +96,7 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 		}
 		return errEnded
 	}
-	id := c.enroll(call)
+	id := c.enroll(call, b.Now())
 	c.mu.Unlock()
 
 	w := newComposer()
@@ -105,12 +105,13 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 	return c.noteSent(call, id, err)
 }
 
-// enroll numbers the call and makes it pending. The caller holds c.mu.
-func (c *connection) enroll(call *Call) (id uint64) {
+// enroll numbers the call, of which the time begins, and makes it pending. The
+// caller holds c.mu.
+func (c *connection) enroll(call *Call, now time.Time) (id uint64) {
 	c.lastID++
 	call.id, call.sent, call.held = c.lastID, false, false
 	c.pending[c.lastID] = call
-	c.watch(call, time.Now())
+	c.watch(call, now)
 	return c.lastID
 }
 

@@ -91,7 +91,7 @@ func TestEndOfCallSentAgain(t *testing.T) {
 		for range 2 {
 			conn := newConnection(u.Upstream)
 			conn.mu.Lock()
-			conn.enroll(call)
+			conn.enroll(call, time.Now())
 			dueAt = append(dueAt, call.end)
 			conn.timer.Stop()
 			conn.mu.Unlock()

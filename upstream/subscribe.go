@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -185,7 +186,7 @@ func (c *connection) hold(call *Call) error {
 	case c.ended || c.deaf:
 		return errEnded
 	}
-	c.enroll(call)
+	c.enroll(call, time.Now())
 	call.held = true
 	return nil
 }

@@ -86,10 +86,17 @@ func (r *Reader) Next() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(bytes.TrimLeft(line, " \t\r")) > 0 {
+		if !isBlank(line) {
 			return line, nil
 		}
 	}
+}
+
+func isBlank(line []byte) bool {
+	if len(line) > 0 && line[0] > ' ' {
+		return false // nearly always
+	}
+	return len(bytes.TrimLeft(line, " \t\r")) == 0
 }
 
 func (r *Reader) next() ([]byte, error) {

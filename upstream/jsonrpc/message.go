@@ -69,6 +69,9 @@ func (m *Message) Parse(raw []byte) error {
 // trimmed is raw without the white space of JSON around it. Some readers take
 // none between a message and its line end.
 func trimmed(raw []byte) []byte {
+	if len(raw) > 0 && raw[0] > ' ' && raw[len(raw)-1] > ' ' {
+		return raw
+	}
 	start := scanner{data: raw}
 	start.space()
 	raw = raw[start.pos:]

@@ -293,9 +293,25 @@ func (w *Writer) abort() {
 }
 
 // A Batch gathers the Writers that the messages of one read have filled, to
-// flush each once when all are handled. It belongs to one goroutine. A nil
-// Batch flushes at once.
-type Batch struct{ dirty []*Writer }
+// flush each once when all are handled, before the next read. It belongs to one
+// goroutine. A nil Batch flushes at once.
+type Batch struct {
+	dirty []*Writer
+	now   time.Time // zero until somebody asks
+}
+
+// Now is the time at which the messages of the read were there: that of the
+// first question for it since the last Flush. So a clock is looked at once for
+// all of them. With a nil Batch it is the present.
+func (b *Batch) Now() time.Time {
+	if b == nil {
+		return time.Now()
+	}
+	if b.now.IsZero() {
+		b.now = time.Now()
+	}
+	return b.now
+}
 
 func (b *Batch) mark(w *Writer) {
 	if b == nil {
@@ -317,4 +333,5 @@ func (b *Batch) Flush() {
 		b.dirty[i] = nil
 	}
 	b.dirty = b.dirty[:0]
+	b.now = time.Time{}
 }
