@@ -42,7 +42,7 @@ type connection struct {
 
 	mu        sync.Mutex
 	lastID    uint64
-	pending   map[uint64]*Call     // whoever takes a call out ends it
+	pending   pending              // whoever takes a call out ends it
 	ended     bool                 // nothing is sent any more
 	useful    bool                 // it has answered a call
 	questions map[string]*Question // those that are open, by raw id
@@ -76,7 +76,6 @@ func newConnection(u *Upstream) *connection {
 		refusals: make(chan refusal, 1),
 		refilter: make(chan struct{}, 1),
 
-		pending: make(map[uint64]*Call),
 		drained: make(chan struct{}),
 	}
 	c.facts.Store(&Facts{Version: LatestLegacy})
@@ -110,7 +109,7 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 func (c *connection) enroll(call *Call, now time.Time) (id uint64) {
 	c.lastID++
 	call.id, call.sent, call.held = c.lastID, false, false
-	c.pending[c.lastID] = call
+	c.pending.add(c.lastID, call)
 	c.watch(call, now)
 	return c.lastID
 }
@@ -120,7 +119,7 @@ func (c *connection) enroll(call *Call, now time.Time) (id uint64) {
 // deal with: the call may have ended otherwise, and may be anywhere by now.
 func (c *connection) noteSent(call *Call, id uint64, err error) error {
 	c.mu.Lock()
-	if c.pending[id] != call {
+	if c.pending.at(id) != call {
 		c.mu.Unlock()
 		return nil
 	}
@@ -146,7 +145,7 @@ func (c *connection) withdraw(call *Call) (id uint64, tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call.cancelled = true
-	if c.pending[call.id] != call || !call.sent && !call.held {
+	if c.pending.at(call.id) != call || !call.sent && !call.held {
 		return 0, false
 	}
 	c.remove(call.id)
@@ -195,22 +194,22 @@ func (c *connection) notifyIn(b *jsonrpc.Batch, thread, method string, params []
 func (c *connection) take(id uint64) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending[id]
+	call := c.pending.at(id)
 	c.remove(id)
 	return call
 }
 
 // remove is the one way out of pending. The caller holds c.mu.
 func (c *connection) remove(id uint64) {
-	call := c.pending[id]
+	call := c.pending.at(id)
 	if call == nil {
 		return
 	}
 	if !call.isOwn() {
 		c.touch()
 	}
-	delete(c.pending, id)
-	if c.ended && len(c.pending) == 0 {
+	c.pending.remove(id)
+	if c.ended && c.pending.len() == 0 {
 		close(c.drained)
 	}
 }
@@ -228,7 +227,7 @@ func (c *connection) leave() <-chan struct{} {
 
 // refuseMore refuses further calls. The caller holds c.mu.
 func (c *connection) refuseMore() {
-	if !c.ended && len(c.pending) == 0 {
+	if !c.ended && c.pending.len() == 0 {
 		close(c.drained)
 	}
 	c.ended = true
@@ -240,7 +239,7 @@ func (c *connection) end(failure error) {
 	c.leave()
 	var failed []*Call
 	c.mu.Lock()
-	for id, call := range c.pending {
+	for id, call := range c.pending.all() {
 		failed = append(failed, call)
 		c.remove(id)
 	}

@@ -79,7 +79,7 @@ func (c *connection) due(call *Call) time.Time {
 func (c *connection) restarted(token uint64) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending[token]
+	call := c.pending.at(token)
 	if call == nil || !call.Progress {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (c *connection) takeLate(now time.Time) map[uint64]*Call {
 	defer c.mu.Unlock()
 	c.armed = time.Time{}
 	var next time.Time
-	for id, call := range c.pending {
+	for id, call := range c.pending.all() {
 		switch due := c.due(call); {
 		case due.IsZero():
 		case !due.After(now):

@@ -86,7 +86,7 @@ func (c *connection) isBusy() bool {
 	if len(c.questions) > 0 || len(c.lasting) > 0 {
 		return true
 	}
-	for _, call := range c.pending {
+	for _, call := range c.pending.all() {
 		if !call.isOwn() {
 			return true
 		}
@@ -97,7 +97,7 @@ func (c *connection) isBusy() bool {
 // isListing reports whether the server is being asked for a list, which is no use
 // of it but is not to be cut off. The caller holds c.mu.
 func (c *connection) isListing() bool {
-	for _, call := range c.pending {
+	for _, call := range c.pending.all() {
 		if call.lists {
 			return true
 		}

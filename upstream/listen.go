@@ -291,7 +291,7 @@ func (c *connection) deafen() []*Call {
 	defer c.mu.Unlock()
 	c.deaf = true
 	var held []*Call
-	for _, call := range c.pending {
+	for _, call := range c.pending.all() {
 		if call.held {
 			held = append(held, call)
 		}

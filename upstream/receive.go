@@ -58,7 +58,7 @@ func (c *connection) takeAnswered(rawID []byte) *Call {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending[id]
+	call := c.pending.at(id)
 	if call == nil || call.held {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *connection) pendingCall(id uint64) *Call {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending[id]
+	return c.pending.at(id)
 }
 
 func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {

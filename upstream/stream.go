@@ -57,7 +57,7 @@ func (c *connection) closeStream(s *stream) {
 	c.removeStream(s)
 	c.mu.Lock()
 	id := s.call.id
-	open := c.pending[id] == &s.call
+	open := c.pending.at(id) == &s.call
 	c.remove(id)
 	c.mu.Unlock()
 	if open {
@@ -162,7 +162,7 @@ func (c *connection) listenEnded(m *jsonrpc.Message) {
 		return
 	}
 	c.mu.Lock()
-	call := c.pending[id]
+	call := c.pending.at(id)
 	if call != nil && call.Method != listenMethod {
 		call = nil
 	}

@@ -194,7 +194,7 @@ func (c *connection) hold(call *Call) error {
 // release ends a held call with then, unless it has ended otherwise.
 func (c *connection) release(call *Call, then func()) {
 	c.mu.Lock()
-	held := c.pending[call.id] == call && call.held
+	held := c.pending.at(call.id) == call && call.held
 	if held {
 		c.remove(call.id)
 		call.held = false
