@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weir-mcp/weir/aggregator/audit"
@@ -22,11 +23,17 @@ import (
 type echoing struct {
 	list   string
 	answer []byte // of a call, from behind the id
+
+	gathers int           // so many calls it answers in one write; 0 = one
+	written *atomic.Int64 // counts what weir writes to it; nil for nobody
 }
 
 func (e echoing) dial(_ context.Context, _ upstream.Config, recv transport.Receiver) (transport.Conn, error) {
 	near, far := transport.Memory()
 	go e.serve(far)
+	if e.written != nil {
+		near = countedStream{near, e.written}
+	}
 	return transport.NewLines(near, recv, upstream.DefaultMessageLimit), nil
 }
 
@@ -34,7 +41,8 @@ func (e echoing) serve(s transport.Stream) {
 	defer s.Close()
 	lines := bufio.NewScanner(s.Input())
 	lines.Buffer(nil, 1<<20)
-	var out []byte
+	var out, held []byte
+	waiting := 0
 	for lines.Scan() {
 		line := lines.Bytes()
 		_, id, found := bytes.Cut(line, []byte(`"id":`))
@@ -48,7 +56,11 @@ func (e echoing) serve(s transport.Stream) {
 		case bytes.Contains(line, []byte(`"tools/list"`)):
 			out = append(append(append(out, `,"result":{"tools":[`...), e.list...), `]}}`...)
 		default:
-			out = append(out, e.answer...)
+			held = append(append(append(held, out...), e.answer...), '\n')
+			if waiting++; waiting < e.gathers {
+				continue
+			}
+			out, held, waiting = append(out[:0], held[:len(held)-1]...), held[:0], 0
 		}
 		if _, err := s.Output().Write(append(out, '\n')); err != nil {
 			return
@@ -56,10 +68,33 @@ func (e echoing) serve(s transport.Stream) {
 	}
 }
 
+// countedStream counts the writes to a server.
+type countedStream struct {
+	transport.Stream
+	writes *atomic.Int64
+}
+
+func (s countedStream) Output() io.Writer { return countedWriter{s.Stream.Output(), s.writes} }
+
+// countedWriter writes on the goroutine that flushes, as pipes do: another one
+// would take along what comes meanwhile, and hide who flushes too often.
+type countedWriter struct {
+	io.Writer
+	writes *atomic.Int64
+}
+
+func (w countedWriter) Write(p []byte) (int, error) {
+	w.writes.Add(1)
+	return w.Writer.Write(p)
+}
+
+func (w countedWriter) TryWrite(p []byte) (int, error) { return w.Write(p) }
+
 // benchHost is a host on pipes of the system, with a weir behind them.
 type benchHost struct {
-	in  *os.File
-	out *bufio.Reader
+	in      *os.File
+	out     *bufio.Reader
+	written *atomic.Int64 // counts what weir writes to it
 }
 
 func newBenchHost(b testing.TB, e echoing, change ...func(*Config)) *benchHost {
@@ -79,7 +114,8 @@ func newBenchHost(b testing.TB, e echoing, change ...func(*Config)) *benchHost {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- a.Serve(context.Background(), inRead, outWrite) }()
+	written := new(atomic.Int64)
+	go func() { ended <- a.Serve(context.Background(), inRead, countedWriter{outWrite, written}) }()
 	b.Cleanup(func() {
 		_ = inWrite.Close()
 		if err := <-ended; err != nil {
@@ -90,7 +126,7 @@ func newBenchHost(b testing.TB, e echoing, change ...func(*Config)) *benchHost {
 			_ = f.Close()
 		}
 	})
-	h := &benchHost{in: inWrite, out: bufio.NewReaderSize(outRead, 1<<20)}
+	h := &benchHost{in: inWrite, out: bufio.NewReaderSize(outRead, 1<<20), written: written}
 	h.write(b, []byte(initialize+"\n"+initialized+"\n"))
 	h.read(b)
 	h.write(b, []byte(legacy.request("0", "tools/list", "", "")+"\n"))
