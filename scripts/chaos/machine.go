@@ -123,49 +123,60 @@ func (w *world) chain(p *player) error {
 }
 
 // play has all hosts play their parts at once. All then end theirs together, with
-// the world healed.
+// the world healed. Figures are taken while nobody calls.
 func (w *world) play(players []*player) error {
 	starts := make([]figures, len(players))
 	firsts := make([]int, len(players))
-	err := atOnce(players, func(i int, p *player) (err error) {
-		if err := p.begin(); err != nil {
+	err := atOnce(players,
+		func(_ int, p *player) error {
+			if err := p.begin(); err != nil {
+				return err
+			}
+			return p.visit()
+		},
+		func(i int, p *player) (err error) {
+			starts[i], err = p.takeFigures()
 			return err
-		}
-		if starts[i], err = p.warmUp(); err != nil {
-			return err
-		}
-		if err := p.dump(); err != nil { // to count goroutines
-			return err
-		}
-		stderr, err := p.lives[0].Stderr()
-		firsts[i] = sum(goroutines(stderr))
-		return errors.Join(err, p.begin())
-	})
-	if err != nil {
-		return err
-	}
-	err = atOnce(players, func(_ int, p *player) error { return p.play(w.machine.steps) })
+		},
+		func(i int, p *player) error {
+			if err := p.dump(); err != nil { // to count goroutines
+				return err
+			}
+			stderr, err := p.lives[0].Stderr()
+			firsts[i] = sum(goroutines(stderr))
+			return errors.Join(err, p.begin())
+		},
+		func(_ int, p *player) error { return p.play(w.machine.steps) },
+	)
 	w.journal.note("world", "all servers are well from now on")
 	w.heal()
 	if err != nil {
 		return err
 	}
-	return atOnce(players, func(i int, p *player) error {
-		err := p.finish(starts[i])
-		if err == nil {
+	return atOnce(players,
+		func(_ int, p *player) error { return p.finish() },
+		func(i int, p *player) error { return p.compare(starts[i]) },
+		func(_ int, p *player) error { return p.leave() },
+		func(i int, p *player) error {
 			p.checkLives(firsts[i])
-		}
-		return err
-	})
+			return nil
+		},
+	)
 }
 
-// atOnce has all players do it, and waits for them.
-func atOnce(players []*player, do func(i int, p *player) error) error {
-	errs := make([]error, len(players))
-	var all sync.WaitGroup
-	for i, p := range players {
-		all.Go(func() { errs[i] = do(i, p) })
+// atOnce has all players do one thing after the other, each when all have done the
+// one before.
+func atOnce(players []*player, things ...func(i int, p *player) error) error {
+	for _, do := range things {
+		errs := make([]error, len(players))
+		var all sync.WaitGroup
+		for i, p := range players {
+			all.Go(func() { errs[i] = do(i, p) })
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
 	}
-	all.Wait()
-	return errors.Join(errs...)
+	return nil
 }

@@ -38,12 +38,9 @@ const (
 	moreMemory  = 96 << 20
 )
 
-// warmUp calls every server that lives once, and takes the figures that hold from
-// then on.
-func (p *player) warmUp() (figures, error) {
-	if err := p.visit(); err != nil {
-		return figures{}, err
-	}
+// takeFigures takes the figures that hold from now on. Nothing must be under way
+// to any server.
+func (p *player) takeFigures() (figures, error) {
 	for _, s := range p.w.living() {
 		s.CloseIdle()
 	}
@@ -81,9 +78,9 @@ func (p *player) visit() error {
 	return nil
 }
 
-// finish is the end of a host's part, when all faults are over: what was begun
-// ends, every server is used again, weir has what it had at the start, and ends.
-func (p *player) finish(start figures) error {
+// finish ends what was begun, when all faults are over, and uses every server
+// again.
+func (p *player) finish() error {
 	if err := p.restoreConfig(); err != nil {
 		return err
 	}
@@ -93,12 +90,11 @@ func (p *player) finish(start figures) error {
 	if err := p.visit(); err != nil {
 		return err
 	}
-	if err := p.seeLists(); err != nil {
-		return err
-	}
-	if err := p.compare(start); err != nil {
-		return err
-	}
+	return p.seeLists()
+}
+
+// leave ends weir, in either way.
+func (p *player) leave() error {
 	if p.random.IntN(2) == 0 {
 		return p.end()
 	}
