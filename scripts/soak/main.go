@@ -58,7 +58,7 @@ func run() (err error) {
 	s := soak{weir: []string{weir}, relay: self, calls: *calls, upstreams: *upstreams, told: os.Stderr}
 	samples, err := s.run(dir)
 	if *svg != "" && len(samples) > 0 {
-		err = errors.Join(err, os.WriteFile(*svg, plot(samples, *upstreams), 0o600))
+		err = errors.Join(err, os.WriteFile(*svg, plot(samples, *upstreams), 0o644))
 	}
 	return errors.Join(err, flat(samples))
 }

@@ -81,7 +81,7 @@ func (s *soak) run(dir string) (samples []sample, err error) {
 			}
 			samples = append(samples, now)
 		}
-		if n%(max(s.calls/10, 1)) == 0 {
+		if n%max(s.calls/10, 1) == 0 {
 			fmt.Fprintf(s.told, "soak: %d calls, %.0f s, %d failed, %d breaks, %+v\n", n, time.Since(begun).Seconds(), s.failures(), s.breaks, samples[len(samples)-1])
 		}
 	}
