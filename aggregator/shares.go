@@ -29,13 +29,17 @@ func fair(mine, more, free int) bool { return mine+more <= free }
 // hold makes the bytes of a request the call's. It reports false if the host has
 // too many in flight; a single one there is always room for. The caller holds mu.
 func (s *session) hold(c *call, size int) bool {
-	if s.held.bytes > 0 && s.held.bytes+size > heldMessages*s.a.cfg.MessageLimit {
+	if s.held.bytes > 0 && s.held.bytes+size > s.mostHeld() {
 		return false
 	}
 	c.size = size
 	s.held.bytes += size
 	return true
 }
+
+// mostHeld is how many bytes the requests of the host may hold, as it is
+// configured now.
+func (s *session) mostHeld() int { return heldMessages * s.a.world.Load().limit }
 
 // takeShare makes the call one of its server's, or says why it cannot be: the
 // server leaves too many unanswered.
@@ -51,7 +55,7 @@ func (c *call) takeShare() error {
 		mine = new(share)
 		s.shares[c.server] = mine
 	}
-	if !fair(mine.calls, 1, maxInFlight-len(s.calls)) || mine.bytes > 0 && !fair(mine.bytes, c.size, heldMessages*s.a.cfg.MessageLimit-s.held.bytes) {
+	if !fair(mine.calls, 1, maxInFlight-len(s.calls)) || mine.bytes > 0 && !fair(mine.bytes, c.size, s.mostHeld()-s.held.bytes) {
 		return tooMuchUnanswered(c.server, mine)
 	}
 	mine.calls++
