@@ -89,7 +89,7 @@ func TestOwnToolsAreBounded(t *testing.T) {
 		loud := upstreamtest.Script{Rules: []upstreamtest.Rule{{On: "initialize", Do: []upstreamtest.Step{
 			{Error: raw(`{"code":-32603,"message":"$fill"}`)},
 		}}}}
-		loud.Rules[0].Do[0].Fill = 1 << 20
+		loud.Rules[0].Do[0].Fill = 64 << 10
 		servers, names := map[string]*upstreamtest.Server{}, []string{}
 		for i := range 20 {
 			names = append(names, fmt.Sprint("s", i))

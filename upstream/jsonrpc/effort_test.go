@@ -18,7 +18,7 @@ func TestFair(t *testing.T) {
 		{"deep and small", within(1000, 10_000), true},
 		{"large and flat", within(6, 20<<20), true},
 		{"large and deep", within(64, 20<<20), false},
-		{"many small ones", "[" + strings.Repeat(within(64, 100)+",", 10_000) + "1]", true},
+		{"many small ones", "[" + strings.Repeat(within(64, 100)+",", 1_000) + "1]", true},
 	} {
 		if got := Fair([]byte(tt.text)); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
