@@ -83,11 +83,11 @@ func TestNothingGrows(t *testing.T) {
 
 func (h *host) openFiles(t *testing.T) int {
 	t.Helper()
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", h.cmd.Process.Pid))
+	count, err := openFiles(h.cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(entries)
+	return count
 }
 
 // children counts all processes of the test but weir itself.

@@ -56,7 +56,7 @@ func TestRecoveredServerIsSeen(t *testing.T) {
 	if got := string(r.call(t, "late__l", `{}`).Raw); !strings.Contains(got, "Unknown tool") {
 		t.Errorf("a call while it is down: got %s", got)
 	}
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec fake \"$@\"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec fake \"$@\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	r.changed(t)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/internal/config"
 )
@@ -95,16 +97,16 @@ func TestReloadSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r.log.Debug().Enabled() {
+	if r.level.Sample(zerolog.DebugLevel) {
 		t.Error("debug is logged from the beginning")
 	}
 	reload("log: {level: debug}\naudit: {file: one.jsonl}\nservers: {a: {command: x}}\n")
-	if !r.log.Debug().Enabled() || r.audit.Load() != first {
+	if !r.level.Sample(zerolog.DebugLevel) || r.audit.Load() != first {
 		t.Error("another level: want debug to be logged, and the audit log to be the same")
 	}
 	reload("audit: {file: two.jsonl, arguments: true}\nservers: {a: {command: x}}\n")
 	second := r.audit.Load()
-	if r.log.Debug().Enabled() || second == first || !second.TakesArguments() {
+	if r.level.Sample(zerolog.DebugLevel) || second == first || !second.TakesArguments() {
 		t.Error("without a level, and with another audit log: got the ones before")
 	}
 	reload("audit: {file: off}\nservers: {a: {command: x}}\n")
