@@ -169,27 +169,25 @@ func (r *Reader) leaveBuffer() {
 // fills more than half of it, to a larger one.
 func (r *Reader) makeRoom() {
 	unread := r.buf[r.start:r.end]
-	if len(unread) > len(r.buf)/2 && len(r.buf) < r.largest() {
-		r.buf = r.larger()
+	// At the limit and a little more no line that may pass outgrows the buffer.
+	if most := int(r.limit.Load()) + Large; len(unread) > len(r.buf)/2 && len(r.buf) < most {
+		r.buf = r.larger(most)
 	}
 	copy(r.buf, unread)
 	r.start, r.end, r.searched = 0, len(unread), len(unread)
 }
 
-// largest is a size of the buffer at which no line that may pass outgrows it.
-func (r *Reader) largest() int { return int(r.limit.Load()) + Large }
-
 // larger returns a buffer for a line that outgrows this one: as large as the last
-// such line, if that is larger.
-func (r *Reader) larger() []byte {
+// such line, if that is larger, and never larger than most.
+func (r *Reader) larger(most int) []byte {
 	size := steps * len(r.buf)
 	if len(r.buf) >= modestSize {
 		size = wideSteps * len(r.buf)
 	}
 	if expected := r.expected + Large; expected > 2*len(r.buf) {
-		size = min(expected, r.largest())
-	} else if size > r.largest()/2 {
-		size = r.largest()
+		size = min(expected, most)
+	} else if size > most/2 {
+		size = most
 	}
 	if size > collectFrom {
 		runtime.GC()
