@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// realCache is where weirs keep their lists.
+const realCache = "real-cache"
+
 // damageFiles harms what weir keeps on the disk: what is damaged, gone, from
 // another time or not to be written costs lists, never a call.
 func (p *player) damageFiles() error {
@@ -29,7 +32,7 @@ func (p *player) damageFiles() error {
 	part := p.random.IntN(3)
 	p.w.journal.note(p.name, "%s what is kept (%d)", h.name, part)
 	number := 0
-	return filepath.WalkDir(p.w.folders.Cache, func(path string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir(filepath.Join(p.w.dir, realCache), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return nil // somebody has replaced it meanwhile
 		}
@@ -38,6 +41,25 @@ func (p *player) damageFiles() error {
 		}
 		return nil
 	})
+}
+
+// shutDisk has weir find no folder for its lists until all is healed: it can
+// neither read nor write what it keeps, nor make a place for it.
+func (p *player) shutDisk() error {
+	p.w.journal.note(p.name, "shuts the folder of what is kept")
+	return p.w.keepIn("nowhere")
+}
+
+// keepIn has all weirs keep their lists in another place from now on: the folder
+// that they know is a link. Nothing can be kept in "nowhere", which is a file.
+func (w *world) keepIn(place string) error {
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	link := filepath.Join(w.dir, "link")
+	if err := os.Symlink(filepath.Join(w.dir, place), link); err != nil {
+		return err
+	}
+	return os.Rename(link, w.folders.Cache)
 }
 
 func halve(file string) error {

@@ -149,8 +149,7 @@ func (w *world) play(players []*player) error {
 		func(_ int, p *player) error { return p.play(w.machine.steps) },
 	)
 	w.journal.note("world", "all servers are well from now on")
-	w.heal()
-	if err != nil {
+	if err := errors.Join(err, w.heal()); err != nil {
 		return err
 	}
 	return atOnce(players,

@@ -202,6 +202,7 @@ func (s *server) do(x upstreamtest.Exchange, t task) {
 		s.progress(x, 9)
 	case lastWords:
 		x.Break()
+	default:
 	}
 }
 
@@ -255,6 +256,7 @@ func (s *server) misbehave(x upstreamtest.Exchange, t task) bool {
 		for range 2000 {
 			x.Stderr(strings.Repeat("noise ", 20))
 		}
+	default:
 	}
 	return true
 }
@@ -455,6 +457,7 @@ func (s *server) spoil(w http.ResponseWriter, r *http.Request, t task) (spoiled 
 		_, _ = io.WriteString(w, "<html>Please sign in.</html>")
 	case accepted:
 		w.WriteHeader(http.StatusAccepted)
+	default:
 	}
 	return true
 }

@@ -19,7 +19,6 @@ type player struct {
 	*host
 	random *random.Rand
 	direct bool // its weir has the servers themselves
-	absent []string
 
 	lives []*rig.Process // that have ended, with what they may have left
 }
@@ -41,6 +40,7 @@ var steps = []struct {
 	{20, (*player).hurt},
 	{12, (*player).healAll},
 	{4, (*player).damageFiles},
+	{2, (*player).shutDisk},
 	{4, (*player).reload},
 	{2, (*player).killWeir},
 	{2, (*player).endWeir},
@@ -261,8 +261,7 @@ func (p *player) hurt() error {
 
 func (p *player) healAll() error {
 	p.w.journal.note(p.name, "heals all servers")
-	p.w.heal()
-	return nil
+	return p.w.heal()
 }
 
 // reload has weir read another configuration while it runs: without some of the

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weir-mcp/weir/scripts/rig"
@@ -37,6 +38,7 @@ type world struct {
 	servers []*server
 	over    chan struct{} // closed when no server waits any more
 	trusted string        // a file: who has signed the good certificate
+	disk    sync.Mutex    // held while it is said where weirs keep their lists
 	good    *tls.Certificate
 	bad     *tls.Certificate
 }
@@ -46,6 +48,9 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 	w := &world{machine: m, journal: j, ledger: newLedger(), dir: dir, over: make(chan struct{})}
 	var err error
 	if w.folders, err = rig.NewFolders(dir); err != nil {
+		return nil, err
+	}
+	if err := w.prepareDisk(); err != nil {
 		return nil, err
 	}
 	if err := w.certify(); err != nil {
@@ -62,6 +67,16 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 		}
 	}
 	return w, w.addDead()
+}
+
+// prepareDisk makes the folder of lists a link.
+func (w *world) prepareDisk() error {
+	return errors.Join(
+		os.Remove(w.folders.Cache),
+		os.Mkdir(filepath.Join(w.dir, realCache), 0o700),
+		os.WriteFile(filepath.Join(w.dir, "nowhere"), nil, 0o600),
+		w.keepIn(realCache),
+	)
 }
 
 // serve adds a server of either sort.
@@ -205,12 +220,13 @@ func (w *world) ill() []*server {
 }
 
 // heal ends all faults, and what still waits for them.
-func (w *world) heal() {
+func (w *world) heal() error {
 	for _, s := range w.living() {
 		s.spoiled.Store(false)
 		s.Refuse(false)
 		s.Thaw()
 	}
+	return w.keepIn(realCache)
 }
 
 // close ends all servers.
