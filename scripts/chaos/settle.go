@@ -102,7 +102,12 @@ func (p *player) leave() error {
 }
 
 // seeLists waits until weir lists of every server that is well what it lists now.
+// A change that a modern server made between answering with its list and
+// acknowledging the subscription was told to nobody: so all is announced again.
 func (p *player) seeLists() error {
+	for _, s := range p.w.well() {
+		s.scripted.SetTools()
+	}
 	end := time.Now().Add(patience)
 	for {
 		versions, err := p.versions()
