@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-mcp/weir/aggregator/namespace"
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 // A file that was damaged in any one place, or cut anywhere, is refused.
@@ -97,11 +98,19 @@ func FuzzDecodeFile(f *testing.F) {
 				continue
 			}
 			s := Merge(namespace.Rules{}, []Server{{Server: namespace.Server{Name: "x", Prefix: "x"}, Lists: lists}})
-			AppendList(nil, Tools, s.Routes(Tools), Shape{})
+			if out := AppendList([]byte("{"), Tools, s.Routes(Tools), Shape{}); !jsonrpc.Valid(append(out, '}')) {
+				t.Errorf("a host would read %q", out)
+			}
 			s.Hints(Tools, noon)
 		}
-		if again, err := decodeFile(encodeFile(sections)); err != nil || len(again) != min(len(sections), maxVariants) {
-			t.Errorf("written again: got %d sections, %v, want %d", len(again), err, len(sections))
+		again, err := decodeFile(encodeFile(sections))
+		if err != nil || len(again) != min(len(sections), maxVariants) {
+			t.Fatalf("written again: got %d sections, %v, want %d", len(again), err, len(sections))
+		}
+		for i := range again {
+			if !bytes.Equal(again[i].raw, sections[i].raw) {
+				t.Errorf("written again: got section %q, want %q", again[i].raw, sections[i].raw)
+			}
 		}
 	})
 }

@@ -373,6 +373,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// FuzzLoad: a text is a file or an error that says where, and what is accepted has
+// servers that can be reached, and no key that weir does not know.
 func FuzzLoad(f *testing.F) {
 	example, err := os.ReadFile(filepath.Join("..", "..", "mcp.yaml.example"))
 	if err != nil {
@@ -400,7 +402,15 @@ func FuzzLoad(f *testing.F) {
 				t.Fatalf("got %v and error %v", file, err)
 			}
 			if err != nil {
+				if !strings.Contains(err.Error(), path) {
+					t.Fatalf("got error %v, want it to name %s", err, path)
+				}
 				continue
+			}
+			if root, _ := parseTree(path, data); root == nil || !isForeign(root) {
+				if _, err := parse(Options{Path: path}, slices.Concat(data, []byte("\nnobody_knows: 1\n"))); err == nil {
+					t.Fatal("a key that weir does not know is accepted")
+				}
 			}
 			for _, s := range file.Servers {
 				if s.Transport == upstream.Custom && s.Name == customtools.Name {

@@ -118,27 +118,43 @@ func TestAppendObject(t *testing.T) {
 	}
 }
 
-// Whatever is replaced and put back, the bytes are the same.
+// FuzzSplice: each value that is to be replaced is, and no other byte is another.
+// What is replaced and put back is as it was.
 func FuzzSplice(f *testing.F) {
-	f.Add([]byte(`{"a":1,"b":[2],"c":{"d":""}}`), uint8(1), []byte("xyz"))
-	f.Add([]byte(` { "a" : 1 } `), uint8(0), []byte{})
+	f.Add([]byte(`{"a":1,"b":[2],"c":{"d":""}}`), uint8(2), []byte("xyz"))
+	f.Add([]byte(`{"a":1,"b":[2],"c":{"d":""}}`), uint8(5), []byte("12"))
+	f.Add([]byte(` { "a" : 1 } `), uint8(1), []byte{})
 	f.Fuzz(func(t *testing.T, raw []byte, which uint8, with []byte) {
 		members, err := ParseObject(nil, raw)
-		if err != nil || len(members) == 0 {
+		if err != nil {
 			return
 		}
-		value := members[int(which)%len(members)].Value
-		changed := Splice(nil, raw, Edit{At: value, With: with})
-
-		before, after := Cut(raw, value)
-		if want := string(before) + string(with) + string(after); string(changed) != want {
+		var edits []Edit
+		var kept [][]byte // the text before, between and after the edits
+		rest := raw
+		for i, m := range members {
+			if i < 8 && which&(1<<i) != 0 {
+				var before []byte
+				before, rest = Cut(rest, m.Value)
+				kept = append(kept, before)
+				edits = append(edits, Edit{At: m.Value, With: with})
+			}
+		}
+		kept = append(kept, rest)
+		changed := Splice(nil, raw, edits...)
+		if want := bytes.Join(kept, with); !bytes.Equal(changed, want) {
 			t.Fatalf("got %q, want %q", changed, want)
 		}
 		if len(with) == 0 {
 			return
 		}
-		at := changed[len(before) : len(before)+len(with)]
-		if back := Splice(nil, changed, Edit{At: at, With: value}); !bytes.Equal(back, raw) {
+		at := 0
+		for i := range edits {
+			at += len(kept[i])
+			edits[i] = Edit{At: changed[at : at+len(with)], With: edits[i].At}
+			at += len(with)
+		}
+		if back := Splice(nil, changed, edits...); !bytes.Equal(back, raw) {
 			t.Fatalf("put back: got %q, want %q", back, raw)
 		}
 	})
