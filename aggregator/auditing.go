@@ -60,11 +60,11 @@ func (s *session) openAccount(m *jsonrpc.Message) account {
 }
 
 // duration is how long the request has taken.
-func (a *account) duration() time.Duration {
-	if a.ended.IsZero() {
-		return time.Since(a.begun)
+func (t *account) duration() time.Duration {
+	if t.ended.IsZero() {
+		return time.Since(t.begun)
 	}
-	return a.ended.Sub(a.begun)
+	return t.ended.Sub(t.begun)
 }
 
 // tell notes what a request is for, the verdict on that, and the arguments if they

@@ -17,7 +17,7 @@ type way struct {
 // way is that of a route, found out once.
 func (v *view) way(route *catalog.Route) *way {
 	if known, ok := v.ways.Load(route); ok {
-		return known.(*way) //nolint:forcetypeassert // nothing else is kept there
+		return known.(*way) //nolint:errcheck,forcetypeassert // nothing else is kept there
 	}
 	w := &way{server: v.byName[route.Server], looksAtArguments: v.policy.LooksAtArguments(route.Server)}
 	if settings := v.settings[route.Server]; settings != nil {
