@@ -55,6 +55,8 @@ func (e echoing) serve(s transport.Stream) {
 			out = append(out, `,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}}`...)
 		case bytes.Contains(line, []byte(`"tools/list"`)):
 			out = append(append(append(out, `,"result":{"tools":[`...), e.list...), `]}}`...)
+		case !bytes.Contains(line, []byte(`"tools/call"`)):
+			out = append(out, e.answer...)
 		default:
 			held = append(append(append(held, out...), e.answer...), '\n')
 			if waiting++; waiting < e.gathers {

@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"io"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,26 @@ func TestWhatComesTogetherGoesOnTogether(t *testing.T) {
 		toServer, toHost = server.written.Load()-toServer, h.written.Load()-toHost
 		if toServer > most || toHost > most {
 			t.Errorf("%d calls: got %d writes to the server and %d to the host, want %d at most", costInFlight, toServer, toHost, most)
+		}
+	}
+}
+
+// Who has found a call for a question of its server may look at it when it has had
+// its answer: its memory serves no other then.
+func TestCallThatIsKnownIsNotSpent(t *testing.T) {
+	a := New(config(t, nil))
+	defer a.Close()
+	for _, known := range []bool{false, true} {
+		s, asker := newSession(a, io.Discard), new(server)
+		c := &call{s: s, op: toolCall, server: asker, key: "1", answered: true}
+		c.first.Sink = c
+		s.calls[c.key] = c
+		if known && s.oldestAsker(asker) != c {
+			t.Fatal("the call was not found")
+		}
+		spentCall(&c.first)
+		if kept := c.s == s; kept != known {
+			t.Errorf("a call that is known (%v): kept %v, want %v", known, kept, known)
 		}
 	}
 }
