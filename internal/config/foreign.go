@@ -60,8 +60,11 @@ func (t *milliseconds) decode(d *decoder, n *yaml.Node) {
 	*t = milliseconds(count * float64(time.Millisecond))
 }
 
-// A tree is kept as it is, to be decoded by itself.
+// A tree is kept as it is, to be decoded by itself. That there is nothing is found
+// then too.
 type tree struct{ root *yaml.Node }
+
+func (t *tree) decodeEmpty() {}
 
 func (t *tree) decode(_ *decoder, n *yaml.Node) { t.root = n }
 
@@ -141,6 +144,9 @@ func convertAll(d *decoder, servers mapping[tree]) mapping[server] {
 	taken := map[string]bool{}
 	converted := make(mapping[server], 0, len(servers))
 	for _, s := range servers {
+		if s.value.root == nil {
+			continue // aliases make the file too large, and it is refused
+		}
 		var f foreignServer
 		own := &decoder{file: d.file, lenient: true, units: d.units, shapes: d.shapes, path: []string{s.key}}
 		own.value(s.value.root, &f)

@@ -240,3 +240,16 @@ func TestJSONErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignServerOfNothing: it is broken, and the others are not.
+func TestForeignServerOfNothing(t *testing.T) {
+	for name, text := range map[string]string{
+		"mcp.json": `{"mcpServers": {"a": null, "b": {"command": "x"}}}`,
+		"mcp.yaml": "mcpServers:\n  a:\n  b: {command: x}\n",
+	} {
+		servers := load(t, name, text).Servers
+		if len(servers) != 2 || servers[0].Broken == nil || servers[1].Broken != nil {
+			t.Errorf("%s: got %+v, want the first one broken", name, servers)
+		}
+	}
+}
