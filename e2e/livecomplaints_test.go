@@ -56,7 +56,7 @@ policy:
 `
 
 // TestMissingServerIsVisible: elsewhere the session goes well, the tools of one
-// server are not there, and nothing says so (envoyproxy/ai-gateway#2724).
+// server are not there, and nothing says so.
 func TestMissingServerIsVisible(t *testing.T) {
 	t.Parallel()
 	collected := make(chan string, 100)
@@ -128,7 +128,7 @@ func (h *host) hangUp(t *testing.T) {
 }
 
 // TestNextTryIsShown: elsewhere a server that is down at the start says nothing of
-// when it will be tried again (mcphub#1111).
+// when it will be tried again.
 func TestNextTryIsShown(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, oneIsMissing)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,24 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("environment (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEnvironmentOnWindows: elsewhere children do not get what programs on Windows
+// need, in whatever case it is written there.
+func TestEnvironmentOnWindows(t *testing.T) {
+	needed := []string{
+		`ALLUSERSPROFILE=C:\ProgramData`, `APPDATA=C:\Users\u\AppData\Roaming`, `ComSpec=C:\Windows\system32\cmd.exe`,
+		`HOMEDRIVE=C:`, `LOCALAPPDATA=C:\Users\u\AppData\Local`, `PATHEXT=.EXE;.CMD`, `Path=C:\Windows;C:\uv`,
+		`ProgramData=C:\ProgramData`, `ProgramFiles(x86)=C:\Program Files (x86)`, `SYSTEMROOT=C:\Windows`,
+		`TEMP=C:\Temp`, `USERPROFILE=C:\Users\u`, `windir=C:\Windows`,
+	}
+	own := append([]string{"SECRET=s", "WEIR_KEY=k"}, needed...)
+	got := environment(EnvSpec{Own: own, Set: map[string]string{"TOKEN": "t"}}, strings.ToUpper)
+	want := slices.Sorted(slices.Values(append(needed, "TOKEN=t")))
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got)\n%s", diff)
 	}
 }
 
