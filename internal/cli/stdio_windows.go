@@ -8,7 +8,8 @@ import (
 )
 
 // privateOutput returns a stream of its own to what f writes to. If f is the
-// process's stdout, the standard handle and os.Stdout become stderr.
+// process's stdout, the standard handle and os.Stdout become stderr. What has
+// kept the handle from before still writes to f. It was built and vetted, and not run.
 func privateOutput(f *os.File) (private stream, restore func(), err error) {
 	private, restore, err = duplicate(f)
 	if err != nil || f != os.Stdout { //nolint:forbidigo // it is what is guarded here

@@ -5,7 +5,8 @@ package pipe
 import "os"
 
 // An End is one end of a pipe. Here it is the system's file as it is: writing
-// may wait.
+// may wait. Closing may not wake a reader there; the end of the far side does, and a
+// child's comes with the end of its group. It was built and vetted, and not run.
 type End struct{ *os.File }
 
 // New takes over a descriptor.

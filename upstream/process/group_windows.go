@@ -15,6 +15,10 @@ import (
 // begins suspended and runs when it is in the job, so that it can start nobody
 // outside. Since Windows 8 jobs nest: neither a host that has weir in a job of
 // its own nor a child that makes jobs is in the way. Leaving the job is not allowed.
+//
+// This rests on the documentation of Job Objects, of CreateProcess and of ToolHelp. It
+// was built and vetted, and not run: what is least sure is that the one thread of a
+// suspended process is always in the snapshot.
 type group struct {
 	job    windows.Handle // 0 where there is none: then the group is the leader alone
 	leader *os.Process
