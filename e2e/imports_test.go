@@ -131,6 +131,7 @@ var order = []place{
 		"it holds weir by its streams and its servers' connections, and sees nothing within",
 	},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
+	{"scripts/bench/sdk", nil, "what weir is compared with shares nothing with weir"},
 }
 
 func TestImportOrder(t *testing.T) {
@@ -164,11 +165,11 @@ var foreign = []struct {
 	{"log", []string{"scripts/rig"}, "the log is zerolog's, on stderr; but net/http knows no other to be silent in"},
 	{"testing", []string{"upstream/upstreamtest", "upstream/upstreamtest/authserver", "upstream/upstreamtest/desktop"}, "nothing of tests is in the binary"},
 	{"github.com/modelcontextprotocol/go-sdk", nil, "it is a peer in tests"},
-	{"github.com/mark3labs/mcp-go/server", nil, "it is a peer in tests; linked in, it costs every start"},
-	{"github.com/mark3labs/mcp-go/client", nil, "it is a peer in tests"},
+	{"github.com/mark3labs/mcp-go/server", []string{"scripts/bench/sdk"}, "it is a peer in tests; linked in, it costs every start"},
+	{"github.com/mark3labs/mcp-go/client", []string{"scripts/bench/sdk"}, "it is a peer in tests"},
 	{
 		"github.com/mark3labs/mcp-go/mcp",
-		[]string{"aggregator", "internal/cli", "internal/demo", "upstream/customtools", "upstream/transport"},
+		[]string{"aggregator", "internal/cli", "internal/demo", "scripts/bench/sdk", "upstream/customtools", "upstream/transport"},
 		"for what weir itself authors, and headers; not for what passes through",
 	},
 	{

@@ -24,6 +24,52 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	thousand := make([]float64, 1000)
+	for i := range thousand {
+		thousand[i] = float64(i + 1)
+	}
+	tests := []struct {
+		sorted  []float64
+		percent float64
+		want    float64
+	}{
+		{thousand, 0, 1},
+		{thousand, 50, 500},
+		{thousand, 99, 990},
+		{thousand, 99.9, 999},
+		{thousand, 100, 1000},
+		{[]float64{3, 5}, 99.9, 5},
+		{[]float64{3}, 50, 3},
+	}
+	for _, test := range tests {
+		if got := quantile(test.sorted, test.percent); got != test.want {
+			t.Errorf("quantile of %d at %v: got %v, want %v", len(test.sorted), test.percent, got, test.want)
+		}
+	}
+}
+
+func TestBudget(t *testing.T) {
+	tests := []struct {
+		budget budget
+		ratio  float64
+		want   bool
+	}{
+		{atMost(1.15), 1.15, true},
+		{atMost(1.15), 1.16, false},
+		{atLeast(0.85), 0.85, true},
+		{atLeast(0.85), 0.84, false},
+		{atMost(1.15), math.NaN(), false},
+		{atLeast(0.85), math.NaN(), false},
+		{budget{}, 9, true},
+	}
+	for _, test := range tests {
+		if got := test.budget.met(test.ratio); got != test.want {
+			t.Errorf("%v by %v: got %v, want %v", test.budget, test.ratio, got, test.want)
+		}
+	}
+}
+
 func TestIDOf(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	tests := []struct {
@@ -45,22 +91,35 @@ func TestIDOf(t *testing.T) {
 
 func TestSteadyGoesOnUntilTheReferenceAgreesWithItself(t *testing.T) {
 	last := []float64{200, 150, 102, 100}
-	run := 0
-	medians, apart, err := steady(4, 1, []subject{
-		{"first", func() (float64, error) { return 100, nil }},
-		{"measured", func() (float64, error) { return 7, nil }},
-		{"last", func() (float64, error) { run++; return last[run-1], nil }},
+	n := 0
+	got, apart, err := steady(4, 1, []subject{
+		{"first", func() ([]float64, error) { return []float64{100, 1}, nil }},
+		{"measured", func() ([]float64, error) { return []float64{7, float64(n)}, nil }},
+		{"last", func() ([]float64, error) { n++; return []float64{last[n-1], 9}, nil }},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run != 3 || medians[1] != 7 || math.Abs(apart-0.0196) > 0.001 {
-		t.Errorf("got %d runs, %v, %v apart, want 3 runs, 7 measured, 0.0196 apart", run, medians, apart)
+	if n != 3 || got[1][0][0] != 7 || got[1][1][0] != 2 || math.Abs(apart-0.0196) > 0.001 {
+		t.Errorf("got %d runs, %v, %v apart, want 3 runs, 7 and 2 measured, 0.0196 apart", n, got, apart)
+	}
+}
+
+func TestRoundsKeepEachSample(t *testing.T) {
+	n := 0.0
+	count := func() ([]float64, error) { n++; return []float64{n, -n}, nil }
+	got, err := rounds(2, []subject{{"a", count}, {"b", count}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The second round begins with the second subject.
+	if a, b := got[0], got[1]; a[0][0] != 1 || a[0][1] != 4 || a[1][1] != -4 || b[0][0] != 2 || b[0][1] != 3 {
+		t.Errorf("got %v", got)
 	}
 }
 
 func TestRoundsSaysWhoFailed(t *testing.T) {
-	_, err := rounds(1, []subject{{"gw", func() (float64, error) { return 0, errors.New("gone") }}})
+	_, err := rounds(1, []subject{{"gw", func() ([]float64, error) { return nil, errors.New("gone") }}})
 	if err == nil || err.Error() != "gw: gone" {
 		t.Errorf("got %v, want gw: gone", err)
 	}

@@ -215,27 +215,6 @@ func (d *driver) stop() {
 	_ = d.cmd.Wait()
 }
 
-// cpu is the processor time that the gateway itself has used, without its
-// children.
-func (d *driver) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program may hold spaces; what follows its ")" does not.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const userTime, systemTime = 11, 12
-	var ticks int
-	for _, field := range []int{userTime, systemTime} {
-		n, err := strconv.Atoi(string(fields[field]))
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / 100, nil
-}
-
 // memory reads a line of the gateway's /proc status, such as VmHWM, in bytes.
 func (d *driver) memory(key string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))

@@ -3,70 +3,61 @@ package main
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // A subject is one thing that is measured beside others: each call of once
-// gives one sample.
+// gives one sample of each measure.
 type subject struct {
 	name string
-	once func() (float64, error)
+	once func() ([]float64, error)
 }
 
-// median returns 0 of nothing.
-func median(samples []float64) float64 {
-	if len(samples) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(samples))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
-}
+// A run is what was sampled of some subjects: of each, for each measure.
+type run [][][]float64
 
 // rounds measures all subjects in turn, again and again, so that what happens
-// to the machine meanwhile happens to all of them, and returns their medians.
-// The order is turned about with each round.
-func rounds(n int, subjects []subject) ([]float64, error) {
-	samples := make([][]float64, len(subjects))
+// to the machine meanwhile happens to all of them. The order is turned about
+// with each round.
+func rounds(n int, subjects []subject) (run, error) {
+	r := make(run, len(subjects))
 	for round := range n {
 		for i := range subjects {
 			i = (i + round) % len(subjects)
-			sample, err := subjects[i].once()
+			samples, err := subjects[i].once()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", subjects[i].name, err)
 			}
-			samples[i] = append(samples[i], sample)
+			if r[i] == nil {
+				r[i] = make([][]float64, len(samples))
+			}
+			for m, sample := range samples {
+				r[i][m] = append(r[i][m], sample)
+			}
 		}
 	}
-	medians := make([]float64, len(subjects))
-	for i := range samples {
-		medians[i] = median(samples[i])
-	}
-	return medians, nil
+	return r, nil
 }
 
 // tolerance is how far the floor may be from itself in a run that counts.
 const tolerance = 0.05
 
 // steady runs rounds whose first and last subject are the same thing until
-// those two agree, tries times at most. It returns how far apart they were in
-// the run that it returns: the calmest.
-func steady(tries, n int, subjects []subject) (medians []float64, apart float64, err error) {
+// those two agree in their first measure, tries times at most. It returns how
+// far apart they were in the run that it returns: the calmest.
+func steady(tries, n int, subjects []subject) (calmest run, apart float64, err error) {
 	apart = math.Inf(1)
 	for range tries {
-		got, err := rounds(n, subjects)
+		r, err := rounds(n, subjects)
 		if err != nil {
 			return nil, 0, err
 		}
-		if off := math.Abs(got[0]/got[len(got)-1] - 1); off < apart {
-			medians, apart = got, off
+		off := math.Abs(median(r[0][0])/median(r[len(r)-1][0]) - 1)
+		if off < apart || calmest == nil {
+			calmest, apart = r, off
 		}
 		if apart <= tolerance {
 			break
 		}
 	}
-	return medians, apart, nil
+	return calmest, apart, nil
 }
