@@ -79,10 +79,17 @@ func outcome(f *finding, s series) string {
 	return "**no**"
 }
 
+// enough is how many samples a page wants, to be believed.
+const enough = 7
+
 // conditions says where, of what and how often all of it was measured.
 func conditions(e effort) string {
-	return fmt.Sprintf("\nMeasured on %s/%s, %d processors (%s), with %s, revision %s: medians of %d samples, of starts of %d.\n",
+	said := fmt.Sprintf("\nMeasured on %s/%s, %d processors (%s), with %s, revision %s: medians of %d samples, of starts of %d.\n",
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processorModel(), runtime.Version(), revision(), e.rounds, e.starts)
+	if e.rounds < enough {
+		said += "**So few samples only show that it works: none of these figures is to be believed.**\n"
+	}
+	return said
 }
 
 func processorModel() string {

@@ -287,3 +287,13 @@ func TestPage(t *testing.T) {
 		t.Error("a page without marks: got no error")
 	}
 }
+
+func TestFewSamplesAreNotToBeBelieved(t *testing.T) {
+	const warning = "none of these figures is to be believed"
+	if !strings.Contains(conditions(quick), warning) {
+		t.Error("a short run: got no warning")
+	}
+	if strings.Contains(conditions(thorough), warning) {
+		t.Error("a thorough run: got a warning")
+	}
+}
