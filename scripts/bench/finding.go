@@ -137,7 +137,6 @@ func median(samples []float64) float64 {
 // quantile is the least sample that so many percent are not above. The samples
 // are sorted, and there are some.
 func quantile(sorted []float64, percent float64) float64 {
-	const noise = 1e-9 // of the product
-	rank := int(math.Ceil(percent*float64(len(sorted))/100 - noise))
+	rank := int(math.Ceil(percent * float64(len(sorted)) / 100))
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }

@@ -45,7 +45,7 @@ func (a axis) place(value float64) float64 {
 // The measures of a chart, in pixels.
 const (
 	width, height          = 860, 360
-	left, right, top, foot = 70, 30, 62, 54
+	left, right, top, foot = 84, 30, 62, 54
 )
 
 var colours = []string{"#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#9a6700", "#57606a"}
