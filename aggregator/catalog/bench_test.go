@@ -37,7 +37,7 @@ func fiftyServers(tb testing.TB) (keys []Key, servers []Server) {
 }
 
 // BenchmarkLoad50 is what a start with 50 servers of 20 tools each reads; and
-// what it would cost, on one core, to validate the definitions again.
+// what of that, on one core, it costs to validate the definitions again.
 func BenchmarkLoad50(b *testing.B) {
 	dir := b.TempDir()
 	keys, servers := fiftyServers(b)

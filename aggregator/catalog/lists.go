@@ -146,17 +146,24 @@ func onlyMember(members []jsonrpc.Member, key string) (value []byte, err error) 
 	return value, nil
 }
 
-var errNameSpan = errors.New("no name where one should stand")
+var (
+	errNameSpan = errors.New("no name where one should stand")
+	errNotJSON  = errors.New("a definition is no JSON")
+)
 
 // itemAt is ParseItem for a definition that was parsed before, whose name is
-// known to stand between nameAt and nameEnd. Only there it is looked at, and the
-// Item is given its name later.
+// known to stand between nameAt and nameEnd. The Item is given its name later.
+// A definition that is no JSON would break the whole list for a host, so that it
+// is not believed to be whole because a checksum says so.
 func itemAt(raw []byte, nameAt, nameEnd int, traits traits) (Item, error) {
 	if nameAt < 0 || nameEnd < nameAt || nameEnd > len(raw) {
 		return Item{}, errNameSpan
 	}
 	if !jsonrpc.Valid(raw[nameAt:nameEnd]) {
 		return Item{}, errNameSpan
+	}
+	if !jsonrpc.Valid(raw) {
+		return Item{}, errNotJSON
 	}
 	return Item{raw: raw, nameAt: uint32(nameAt), nameEnd: uint32(nameEnd), traits: traits}, nil
 }
