@@ -199,7 +199,7 @@ func (a *Aggregator) drain(s *server) {
 	}
 	a.set.Remove(s.up)
 	for _, session := range a.sessionList() {
-		session.forgetHostTasks(s)
+		session.forget(s)
 	}
 	a.log.Info().Str("upstream", s.Name).Msg("server has left")
 }
@@ -242,9 +242,11 @@ func (s *server) free() {
 	}
 }
 
-func (s *session) forgetHostTasks(of *server) {
+// forget drops what the session knows of a server that has left.
+func (s *session) forget(of *server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.shares, of)
 	for id, asker := range s.hostTasks {
 		if asker == of {
 			delete(s.hostTasks, id)

@@ -80,9 +80,6 @@ func (c *call) letGo() {
 	c.s.held.bytes -= c.size
 	if c.share != nil {
 		c.share.bytes -= c.size
-		if *c.share == (share{}) {
-			delete(c.s.shares, c.server)
-		}
 	}
 	c.size, c.share = 0, nil
 }

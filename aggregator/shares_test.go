@@ -47,8 +47,13 @@ func unheld(t *testing.T, a *Aggregator) {
 	t.Helper()
 	for _, s := range a.sessionList() {
 		s.mu.Lock()
-		if s.held != (share{}) || len(s.shares) != 0 || len(s.calls) != 0 {
-			t.Errorf("%d calls hold %+v, and servers %d shares, want nothing", len(s.calls), s.held, len(s.shares))
+		if s.held != (share{}) || len(s.calls) != 0 {
+			t.Errorf("%d calls hold %+v, want nothing", len(s.calls), s.held)
+		}
+		for server, has := range s.shares {
+			if *has != (share{}) {
+				t.Errorf("%s has %+v, want nothing", server.Name, *has)
+			}
 		}
 		s.mu.Unlock()
 	}
