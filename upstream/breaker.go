@@ -43,14 +43,13 @@ func (u *Upstream) isProbed() bool { return u.wanted && u.statusNow().IsOpen() }
 // letAlone is why a call fails at once: there may be no other try for a while. The
 // caller holds u.mu.
 func (u *Upstream) letAlone(wait time.Duration) error {
-	hint := fmt.Sprintf("Nothing was sent. The next try may be in %v.", max(wait.Round(time.Second), time.Second))
-	return delayed(u.status.Reason, wait, u.inARow()+hint)
+	return u.dated(delayed(u.status.Reason, wait, u.inARow()+"Nothing was sent."))
 }
 
 // probed is why a call fails at once: another one is tried first. The caller holds
 // u.mu.
 func (u *Upstream) probed() error {
-	return delayed(u.status.Reason, firstPause, u.inARow()+"Nothing was sent. Another try is being made right now.")
+	return u.dated(delayed(u.status.Reason, firstPause, u.inARow()+"Nothing was sent. Another try is being made right now."))
 }
 
 // inARow is a sentence on an open breaker.

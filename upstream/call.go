@@ -74,11 +74,11 @@ type Call struct {
 	held     bool  // pending without being sent
 	asking   int32 // questions of the server that belong to this call
 	id       uint64
-	deadline time.Time
-	last     time.Time // the latest that progress may make of deadline
-	end      time.Time // the latest that questions may make of last
+	deadline time.Time // zero for none, as the two below then
+	begun    time.Time // when it was first watched
+	thought  time.Time // since when nobody has thought about a question of it; zero: not known yet
 
-	delivery sync.Mutex // held while the Sink is told something
+	delivery sync.Mutex // held while the Sink of a call with Progress is told something
 	over     bool       // guarded by delivery: Done was called
 	lasting  bool       // guarded by delivery: progress comes after Done too
 }
@@ -110,6 +110,10 @@ func (c *Call) done(b *jsonrpc.Batch, a Answer) {
 	if c.subscription != nil {
 		c.subscription.settled(c, a.Err == nil && a.Message.Kind == jsonrpc.Response)
 	}
+	if !c.Progress {
+		c.Sink.Done(b, a) // there is nothing that it could meet
+		return
+	}
 	c.delivery.Lock()
 	defer c.delivery.Unlock()
 	c.over = true
@@ -119,9 +123,9 @@ func (c *Call) done(b *jsonrpc.Batch, a Answer) {
 // isOwn reports whether nobody but weir itself wants the call.
 func (c *Call) isOwn() bool { return c.upkeep || c.lists }
 
-// isSpent reports whether nobody holds on to a call that is done. It was answered
-// on a stream that all its connection's messages come by, one after the other:
-// what else would look for it looks by its id, which is gone.
+// isSpent reports whether nobody holds on to a call that is done. It was sent, and
+// answered on a stream that all its connection's messages come by, one after the
+// other: what else would look for it looks by its id, which is gone.
 func (c *Call) isSpent() bool { return c.Spent != nil && !c.Progress && c.subscription == nil }
 
 func (c *Call) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {

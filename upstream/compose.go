@@ -15,6 +15,10 @@ type composer struct {
 	pieces [][]byte
 	buf    []byte // the piece under way is buf[from:]
 	from   int
+
+	// The member of the method that was written last. Most requests are of that too.
+	method string
+	named  []byte
 }
 
 var composers sync.Pool
@@ -47,6 +51,15 @@ func (w *composer) add(p []byte) {
 	w.pieces = append(w.pieces, p)
 }
 
+// name writes the member of the method.
+func (w *composer) name(method string) {
+	if w.method != method {
+		w.method = method
+		w.named = jsonrpc.AppendString(append(w.named[:0], `,"method":`...), method)
+	}
+	w.buf = append(w.buf, w.named...)
+}
+
 func (w *composer) text(s string) { w.buf = append(w.buf, s...) }
 
 func (w *composer) endPiece() {
@@ -62,14 +75,13 @@ func (w *composer) request(c *connection, call *Call, id uint64) *transport.Outg
 	facts := c.facts.Load()
 	w.text(`{"jsonrpc":"2.0","id":`)
 	w.buf = strconv.AppendUint(w.buf, id, 10)
-	w.text(`,"method":`)
-	w.buf = jsonrpc.AppendString(w.buf, call.Method)
+	w.name(call.Method)
 	m := metaWriter{composer: w, facts: facts, clientInfo: c.u.set.clientInfo, withheld: c.u.cfg.Withheld, peer: c.peer, call: call, id: id}
 	m.params()
 	w.text("}")
 	w.endPiece()
 
-	w.out = transport.Outgoing{Pieces: w.pieces, Method: call.Method, ID: id}
+	w.out.Pieces, w.out.Method, w.out.ID = w.pieces, call.Method, id
 	if facts.Modern {
 		w.out.Version = facts.Version
 		if c.u.cfg.Transport == HTTP {

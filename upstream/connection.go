@@ -28,29 +28,37 @@ type connection struct {
 	peer    *Peer          // for whom the connection is made
 	t       transport.Conn // written before dialled is closed; nil if the dial failed
 	dialled chan struct{}
+	open    atomic.Bool           // dialled is closed and t is there, as isOpen has seen
 	facts   atomic.Pointer[Facts] // what is spoken; final once the upstream is ready
 	stale   chan struct{}         // holds one token when the handshake does not hold any more
 
 	refusals chan refusal // holds one at most
 
-	refilter chan struct{} // holds one token when what is wanted of a modern server has changed
+	refilter chan struct{} // holds one token when what is wanted of the server has changed, or is still owed
 
 	// Guarded by the upstream's mu.
 	level        string // of log messages, as the server was told
 	tellingLevel bool
 	levelWaiters []func() // to be called when it is told
+	owed         owed
 
 	mu        sync.Mutex
 	lastID    uint64
-	pending   pending              // whoever takes a call out ends it
-	ended     bool                 // nothing is sent any more
-	useful    bool                 // it has answered a call
-	questions map[string]*Question // those that are open, by raw id
-	asked     int                  // the bytes of them
-	asking    int                  // those of them that belong to no one call
+	pending   jsonrpc.Pending[Call] // whoever takes a call out ends it
+	ended     bool                  // nothing is sent any more
+	useful    bool                  // it has answered a call
+	questions map[string]*Question  // those that are open, by raw id
+	asked     int                   // the bytes of them
+	asking    int                   // those of them that belong to no one call
 
 	streams []*stream // subscriptions that are open
 	deaf    bool      // no subscription is opened any more
+	hears   bool      // a subscription has told since the connection began, or is taken to
+	early   []string  // until then: the methods of the lists that were asked for
+
+	// holding are the pending calls that are held, with their ids here: when one
+	// is looked for, it may be at another connection, and its own id another.
+	holding map[*Call]uint64
 
 	lasting     map[uint64]*Call // answered with a task, their progress goes on
 	lastingAges []uint64         // the ids of them, oldest first
@@ -96,6 +104,7 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 		return errEnded
 	}
 	id := c.enroll(call, b.Now())
+	c.noteListing(call)
 	c.mu.Unlock()
 
 	w := newComposer()
@@ -109,7 +118,7 @@ func (c *connection) send(b *jsonrpc.Batch, call *Call) error {
 func (c *connection) enroll(call *Call, now time.Time) (id uint64) {
 	c.lastID++
 	call.id, call.sent, call.held = c.lastID, false, false
-	c.pending.add(c.lastID, call)
+	c.pending.Add(c.lastID, call)
 	c.watch(call, now)
 	return c.lastID
 }
@@ -119,7 +128,7 @@ func (c *connection) enroll(call *Call, now time.Time) (id uint64) {
 // deal with: the call may have ended otherwise, and may be anywhere by now.
 func (c *connection) noteSent(call *Call, id uint64, err error) error {
 	c.mu.Lock()
-	if c.pending.at(id) != call {
+	if c.pending.At(id) != call {
 		c.mu.Unlock()
 		return nil
 	}
@@ -145,7 +154,7 @@ func (c *connection) withdraw(call *Call) (id uint64, tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	call.cancelled = true
-	if c.pending.at(call.id) != call || !call.sent && !call.held {
+	if c.pending.At(call.id) != call || !call.sent && !call.held {
 		return 0, false
 	}
 	c.remove(call.id)
@@ -194,22 +203,25 @@ func (c *connection) notifyIn(b *jsonrpc.Batch, thread, method string, params []
 func (c *connection) take(id uint64) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending.at(id)
+	call := c.pending.At(id)
 	c.remove(id)
 	return call
 }
 
 // remove is the one way out of pending. The caller holds c.mu.
 func (c *connection) remove(id uint64) {
-	call := c.pending.at(id)
+	call := c.pending.At(id)
 	if call == nil {
 		return
 	}
 	if !call.isOwn() {
 		c.touch()
 	}
-	c.pending.remove(id)
-	if c.ended && c.pending.len() == 0 {
+	if call.held {
+		delete(c.holding, call)
+	}
+	c.pending.Remove(id)
+	if c.ended && c.pending.Len() == 0 {
 		close(c.drained)
 	}
 }
@@ -227,7 +239,7 @@ func (c *connection) leave() <-chan struct{} {
 
 // refuseMore refuses further calls. The caller holds c.mu.
 func (c *connection) refuseMore() {
-	if !c.ended && c.pending.len() == 0 {
+	if !c.ended && c.pending.Len() == 0 {
 		close(c.drained)
 	}
 	c.ended = true
@@ -239,7 +251,7 @@ func (c *connection) end(failure error) {
 	c.leave()
 	var failed []*Call
 	c.mu.Lock()
-	for id, call := range c.pending.all() {
+	for id, call := range c.pending.All() {
 		failed = append(failed, call)
 		c.remove(id)
 	}

@@ -38,23 +38,36 @@ func (u *Upstream) limit(call *Call) time.Duration {
 func (c *connection) watch(call *Call, now time.Time) {
 	limit := c.u.limit(call)
 	if limit < 0 {
-		call.deadline, call.last, call.end = time.Time{}, time.Time{}, time.Time{}
+		call.deadline, call.begun, call.thought = time.Time{}, time.Time{}, time.Time{}
 		return
 	}
-	if call.end.IsZero() {
-		call.end = now.Add(max(limit, mostLongest))
+	call.deadline = now.Add(limit)
+	if call.begun.IsZero() {
+		call.begun, call.thought = now, now // as most calls stay: their last moment is no earlier
+	} else {
+		if call.thought.IsZero() {
+			call.thought = now
+		}
+		call.deadline = earlier(call.deadline, call.last(limit))
 	}
-	if call.last.IsZero() {
-		call.last = earlier(now.Add(longest(limit)), call.end)
-	}
-	call.deadline = earlier(now.Add(limit), call.last)
 	c.arm(call.deadline)
+}
+
+// last is the latest that progress may make of the deadline of a call that is
+// watched, with this limit.
+func (c *Call) last(limit time.Duration) time.Time {
+	return earlier(c.thought.Add(longest(limit)), c.end(limit))
+}
+
+// end is the latest that questions may make of last.
+func (c *Call) end(limit time.Duration) time.Time {
+	return c.begun.Add(max(limit, mostLongest))
 }
 
 // watchAnew is watch for a call that somebody has thought about. The caller holds
 // c.mu.
 func (c *connection) watchAnew(call *Call, now time.Time) {
-	call.last = time.Time{}
+	call.thought = time.Time{}
 	c.watch(call, now)
 }
 
@@ -68,8 +81,8 @@ func earlier(a, b time.Time) time.Time {
 // due is when the call is to end if nothing comes. While somebody may be thinking
 // about a question that is the last moment of all. The caller holds c.mu.
 func (c *connection) due(call *Call) time.Time {
-	if c.isThinking(call) {
-		return call.end
+	if limit := c.u.limit(call); limit >= 0 && c.isThinking(call) {
+		return call.end(limit)
 	}
 	return call.deadline
 }
@@ -79,7 +92,7 @@ func (c *connection) due(call *Call) time.Time {
 func (c *connection) restarted(token uint64) *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending.at(token)
+	call := c.pending.At(token)
 	if call == nil || !call.Progress {
 		return nil
 	}
@@ -117,7 +130,7 @@ func (c *connection) takeLate(now time.Time) map[uint64]*Call {
 	defer c.mu.Unlock()
 	c.armed = time.Time{}
 	var next time.Time
-	for id, call := range c.pending.all() {
+	for id, call := range c.pending.All() {
 		switch due := c.due(call); {
 		case due.IsZero():
 		case !due.After(now):

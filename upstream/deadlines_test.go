@@ -92,7 +92,7 @@ func TestEndOfCallSentAgain(t *testing.T) {
 			conn := newConnection(u.Upstream)
 			conn.mu.Lock()
 			conn.enroll(call, time.Now())
-			dueAt = append(dueAt, call.end)
+			dueAt = append(dueAt, call.end(time.Hour))
 			conn.timer.Stop()
 			conn.mu.Unlock()
 			<-time.After(time.Minute)

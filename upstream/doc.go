@@ -49,8 +49,13 @@
 // see. While a server is to tell something, a lost connection is made again
 // though nobody asks.
 //
-// When a stream was lost and tells again, its lists are announced as changed. Of
-// resources nothing is said: the host would read all of them, mostly for nothing.
+// When a stream was lost and tells again, its lists are announced as changed, and
+// when the first of a connection tells, those that were asked for before: whatever
+// changed in between, nobody would have heard of. For the same reason each resource
+// that is followed is announced as updated, once, when a server tells of it again:
+// in a new connection, on a new stream after one that ended, or after it was asked
+// for in vain. A legacy server over HTTP that was without its stream for a while has
+// both announced, unless it goes on behind an event of the last one.
 //
 // # Locks
 //

@@ -53,6 +53,11 @@ type Fault struct { //nolint:errname // it is what errors tell; the types below 
 	Retryable     bool          // asking again later can help
 	MaybeExecuted bool          // the request may have been executed
 	RetryAfter    time.Duration // not before; 0 = not known
+
+	// State is that of an upstream which cannot be used, and Since when that began.
+	// They are set where a call was not sent for that reason.
+	State State
+	Since time.Time
 }
 
 // Detail returns f itself.

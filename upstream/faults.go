@@ -207,9 +207,9 @@ func (u *Upstream) timedOut(call *Call, now time.Time) Failure {
 	limit := u.limit(call)
 	text := fmt.Sprintf("the server did not answer within %v", limit)
 	switch most := longest(limit); {
-	case !now.Before(call.end) && mostLongest > limit:
+	case !now.Before(call.end(limit)) && mostLongest > limit:
 		text = fmt.Sprintf("the server did not answer within %v, %s", mostLongest, inSpiteOf)
-	case !now.Before(call.last) && most > limit:
+	case !now.Before(call.last(limit)) && most > limit:
 		text = fmt.Sprintf("the server did not answer within %v, %s", most, inSpiteOf)
 	}
 	return TimeoutError{&Fault{

@@ -102,6 +102,7 @@ func TestNoise(t *testing.T) {
 			n.stderr(bytes.Repeat([]byte("x"), 4000))
 			n.malformed(errors.New("no message"))
 			n.stray([]byte(strings.Repeat("1", 4000)))
+			n.refused(bytes.Repeat([]byte("m"), 4000), "nobody wants it")
 		}
 		if lines := bytes.Count(log.Bytes(), []byte("\n")); lines != noisePerSecond || log.Len() > noisePerSecond*2*noiseLine {
 			t.Errorf("got %d lines, %d bytes, want %d", lines, log.Len(), noisePerSecond)
@@ -109,7 +110,7 @@ func TestNoise(t *testing.T) {
 		<-time.After(time.Second)
 		log.Reset()
 		n.stderr([]byte("last\x1b[31m"))
-		want := `{"level":"info","lines_dropped":2980,"stderr":"last\u001b[31m","message":"server says"}` + "\n"
+		want := `{"level":"info","lines_dropped":3980,"stderr":"last\u001b[31m","message":"server says"}` + "\n"
 		if log.String() != want {
 			t.Errorf("got %s, want %s", log.String(), want)
 		}

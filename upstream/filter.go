@@ -53,6 +53,14 @@ func (f *filter) equal(g *filter) bool {
 	return slices.Equal(f.lists, g.lists) && slices.Equal(f.resources, g.resources) && slices.Equal(f.tasks, g.tasks)
 }
 
+// shared is what both ask for.
+func (f *filter) shared(g *filter) filter {
+	both := func(a, b []string) []string {
+		return only(a, func(s string) bool { _, ok := slices.BinarySearch(b, s); return ok })
+	}
+	return filter{both(f.lists, g.lists), both(f.resources, g.resources), both(f.tasks, g.tasks)}
+}
+
 // encode returns the filter as it is sent.
 func (f *filter) encode() []byte {
 	var members []jsonrpc.Member

@@ -90,7 +90,7 @@ func (c *connection) askInitialize(version string) *waiter {
 func (c *connection) forget(w *waiter) {
 	c.mu.Lock()
 	id := w.call.id
-	left := c.pending.at(id) == &w.call
+	left := c.pending.At(id) == &w.call
 	if left {
 		c.remove(id)
 	}

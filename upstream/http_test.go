@@ -313,7 +313,11 @@ func TestHeaderMismatch(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			server := newServer(script{Versions: []string{modernVersion}, Tools: test.tools, Rules: test.rules})
+			// The server tells of no changes: a stream that opens after the fresh
+			// definition was asked for would have the tools announced once more.
+			server := newServer(script{
+				Versions: []string{modernVersion}, Capabilities: raw(`{"tools":{}}`), Tools: test.tools, Rules: test.rules,
+			})
 			u := openHTTP(t, Config{}, server, modernHost)
 			if _, err := u.Connect(t.Context()); err != nil {
 				t.Fatal(err)

@@ -86,7 +86,7 @@ func (c *connection) isBusy() bool {
 	if len(c.questions) > 0 || len(c.lasting) > 0 {
 		return true
 	}
-	for _, call := range c.pending.all() {
+	for _, call := range c.pending.All() {
 		if !call.isOwn() {
 			return true
 		}
@@ -97,7 +97,7 @@ func (c *connection) isBusy() bool {
 // isListing reports whether the server is being asked for a list, which is no use
 // of it but is not to be cut off. The caller holds c.mu.
 func (c *connection) isListing() bool {
-	for _, call := range c.pending.all() {
+	for _, call := range c.pending.All() {
 		if call.lists {
 			return true
 		}
@@ -155,6 +155,7 @@ func (u *Upstream) leaveUnused(conn *connection) (left time.Duration) {
 		u.failures, u.refusals = 0, 0
 	}
 	u.setState(Status{State: Idle, Reason: u.unused()})
+	u.gone = time.Time{}
 	return 0
 }
 

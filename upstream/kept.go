@@ -45,17 +45,7 @@ func (u *Upstream) restore(conn *connection) {
 		return
 	}
 	conn.tellLevel(func() {}) // it may have been set while the connection was made
-	restored := u.accepted()
-	for _, s := range restored {
-		conn.upkeep(subscribeMethod, jsonrpc.NewMember("uri", s.raw))
-	}
-	// The host's own word may have overtaken it.
-	u.mu.Lock()
-	restored = slices.DeleteFunc(restored, func(s *subscription) bool { return !s.dropped })
-	u.mu.Unlock()
-	for _, s := range restored {
-		conn.upkeep(unsubscribeMethod, jsonrpc.NewMember("uri", s.raw))
-	}
+	conn.subscribeAgain(u.accepted())
 }
 
 // accepted returns the subscriptions that the server has accepted.

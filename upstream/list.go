@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,6 +57,12 @@ var (
 		"resource templates",
 	}
 )
+
+// isAmong reports whether one of these methods asks for what the changes of this
+// list are told with.
+func (k *listKind) isAmong(methods []string) bool {
+	return slices.Contains(methods, k.method) || k == &resourceList && slices.Contains(methods, templateList.method)
+}
 
 // ListTools asks for all pages of tools/list, connecting if need be. A server
 // that declared no tools has none and is not asked. The error is as that of

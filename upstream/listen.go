@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -25,10 +26,11 @@ type listening struct {
 	next    *stream // takes the place of current once it tells; nil for none
 	old     *stream // whose place was taken; nil for none
 
-	refused  filter // those parts of a filter that the server will not have
-	refusal  []byte // the error it gave last, raw
-	gap      bool   // something may have changed that nobody told
-	failures int    // in a row
+	refused  filter   // those parts of a filter that the server will not have
+	refusal  []byte   // the error it gave last, raw
+	gap      bool     // something may have changed that nobody told
+	watched  []string // resources that were told of ever since, sorted
+	failures int      // in a row
 
 	pause <-chan time.Time // ends when there may be another try; nil for at once
 	due   <-chan time.Time // fires when the stream that was opened last tells, acknowledged or not
@@ -103,7 +105,7 @@ func (l *listening) follow() {
 	case want.isEmpty():
 		l.c.closeStream(l.next)
 		l.c.closeStream(l.current)
-		l.current, l.next, l.due = nil, nil, nil
+		l.current, l.next, l.due, l.watched = nil, nil, nil, nil
 		return
 	case l.next != nil, l.pause != nil, l.current != nil && l.current.asked.equal(&want):
 		return
@@ -144,16 +146,34 @@ func (l *listening) opened() {
 	if l.next != nil {
 		l.replace()
 	}
-	if !l.gap {
-		return
-	}
-	l.gap = false
+	early := l.c.heardFirst()
 	granted := l.c.grantedOn(l.current)
 	for _, kind := range changing {
-		if slices.Contains(granted.lists, kind.filter) {
+		missed := l.gap || kind.isAmong(early)
+		if missed && slices.Contains(granted.lists, kind.filter) {
 			l.c.u.announce(kind)
 		}
 	}
+	l.gap = false
+	l.tellMissed(granted.resources)
+}
+
+// noteListing takes down that a list was asked for before the server told
+// anything: it may change until then, and nobody would hear. The caller holds
+// c.mu.
+func (c *connection) noteListing(call *Call) {
+	if call.lists && !c.hears && c.modern() && !slices.Contains(c.early, call.Method) {
+		c.early = append(c.early, call.Method)
+	}
+}
+
+// heardFirst returns, once, what noteListing took down: the server tells of
+// changes from here on.
+func (c *connection) heardFirst() (early []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	early, c.early, c.hears = c.early, nil, true
+	return early
 }
 
 // overlapTime is how long a stream goes on beside the one that has taken its
@@ -173,15 +193,18 @@ func (l *listening) closeOld() {
 }
 
 // settle answers the calls that asked for what the present stream tells, or was
-// to tell.
+// to tell, and the next one goes on with.
 func (l *listening) settle() {
 	if l.current == nil || l.due != nil && l.next == nil {
 		return
 	}
-	granted := l.c.grantedOn(l.current).resources
-	l.c.u.tellWatchers(l.current.asked.tasks, l.c.grantedOn(l.current).tasks)
-	for uri, calls := range l.c.u.waitingFor(l.current.asked.resources) {
-		_, ok := slices.BinarySearch(granted, uri)
+	asked, granted := l.current.asked, l.c.grantedOn(l.current)
+	if l.next != nil {
+		asked = asked.shared(&l.next.asked)
+	}
+	l.c.u.tellWatchers(asked.tasks, granted.tasks)
+	for uri, calls := range l.c.u.waitingFor(asked.resources) {
+		_, ok := slices.BinarySearch(granted.resources, uri)
 		for _, call := range calls {
 			l.c.release(call, func() {
 				if ok {
@@ -214,7 +237,7 @@ func (l *listening) currentEnded() {
 	if l.current == nil {
 		l.due = nil
 	}
-	l.gap = l.gap || !declined(s.err)
+	l.gap, l.watched = l.gap || !declined(s.err), nil
 	l.ended(s)
 }
 
@@ -290,13 +313,7 @@ func (c *connection) deafen() []*Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deaf = true
-	var held []*Call
-	for _, call := range c.pending.all() {
-		if call.held {
-			held = append(held, call)
-		}
-	}
-	return held
+	return slices.Collect(maps.Keys(c.holding))
 }
 
 // refuseSubscriptions ends the calls that asked for these resources with the

@@ -46,6 +46,7 @@ type events struct {
 
 	asked func(*jsonrpc.Batch, *Question) // refuses them if nil; set before any
 	ready func(*Upstream)                 // may be nil; set before any connection
+	heard chan string                     // gets the methods of notifications, if not nil; set before any
 	gone  chan string                     // gets what was withdrawn, if not nil; set before any
 }
 
@@ -55,6 +56,9 @@ func (e *events) Notification(_ *Upstream, _ *jsonrpc.Batch, m *jsonrpc.Message,
 	e.notifications = append(e.notifications, string(m.Method))
 	e.messages = append(e.messages, string(m.Raw))
 	e.ofCall = append(e.ofCall, call)
+	if e.heard != nil {
+		e.heard <- string(m.Method)
+	}
 }
 
 func (e *events) Question(b *jsonrpc.Batch, q *Question) {
@@ -262,6 +266,20 @@ func toolCall(s Sink, tool, params string) *Call {
 		panic(err)
 	}
 	return &Call{Method: "tools/call", Name: tool, Params: members, Meta: metaOf(members), Sink: s}
+}
+
+// Do is the Upstream's. Afterwards it does what every caller may do with its memory:
+// it writes something else there.
+func (u fixture) Do(b *jsonrpc.Batch, call *Call) {
+	params, meta := call.Params, call.Meta
+	u.Upstream.Do(b, call)
+	for _, m := range slices.Concat(params, meta) {
+		if len(m.Value) < jsonrpc.Large {
+			copy(m.Value, strings.Repeat("#", len(m.Value)))
+		}
+	}
+	clear(params)
+	clear(meta)
 }
 
 // call makes a call and waits for its outcome.

@@ -130,7 +130,7 @@ func (c *connection) openQuestion(q *Question, origin uint64) (code int, refusal
 	}
 	c.questions[id] = q
 	c.asked += len(q.Message.Raw)
-	if q.Call = c.pending.at(origin); q.Call != nil {
+	if q.Call = c.pending.At(origin); q.Call != nil {
 		q.Call.asking++
 	} else {
 		c.asking++
@@ -159,7 +159,7 @@ func (c *connection) closeQuestion(q *Question) bool {
 func (c *connection) resume(call *Call) {
 	now := time.Now()
 	if call != nil {
-		if call.asking--; c.pending.at(call.id) == call && !c.isThinking(call) {
+		if call.asking--; c.pending.At(call.id) == call && !c.isThinking(call) {
 			c.watchAnew(call, now)
 		}
 		return
@@ -167,7 +167,7 @@ func (c *connection) resume(call *Call) {
 	if c.asking--; c.asking > 0 {
 		return
 	}
-	for _, call := range c.pending.all() {
+	for _, call := range c.pending.All() {
 		if call.asking == 0 {
 			c.watchAnew(call, now)
 		}

@@ -11,7 +11,11 @@ import (
 // isOpen waits until the transport is dialled, since a server may speak before
 // the dialer has returned. It reports whether the dial succeeded.
 func (c *connection) isOpen() bool {
+	if c.open.Load() {
+		return true // nearly always: to look whether a channel is closed takes its lock
+	}
 	<-c.dialled
+	c.open.Store(c.t != nil)
 	return c.t != nil
 }
 
@@ -32,7 +36,7 @@ func (c *connection) Receive(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64
 }
 
 func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64) {
-	call := c.takeAnswered(m.ID)
+	call, sent := c.takeAnswered(m.ID)
 	switch {
 	case call == nil:
 		c.u.noise.stray(m.ID)
@@ -44,27 +48,28 @@ func (c *connection) answer(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64)
 			c.keepProgress(call)
 		}
 		call.done(b, Answer{Message: m, Modern: c.modern()})
-		if origin == 0 && call.isSpent() {
+		if sent && origin == 0 && call.isSpent() {
 			call.Spent(call)
 		}
 	}
 }
 
-// takeAnswered is take for an answer with this raw id.
-func (c *connection) takeAnswered(rawID []byte) *Call {
+// takeAnswered is take for an answer with this raw id. sent is false while whoever
+// sends the call may still read it: ids can be guessed, and answered too early.
+func (c *connection) takeAnswered(rawID []byte) (call *Call, sent bool) {
 	id, ok := number(rawID)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call := c.pending.at(id)
+	call = c.pending.At(id)
 	if call == nil || call.held {
-		return nil
+		return nil, false
 	}
 	c.useful = c.useful || !call.upkeep
 	c.remove(id)
-	return call
+	return call, call.sent
 }
 
 // modernError deals with the errors of a modern server that are about weir's
@@ -119,7 +124,7 @@ func (c *connection) pendingCall(id uint64) *Call {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pending.at(id)
+	return c.pending.At(id)
 }
 
 func (c *connection) progress(b *jsonrpc.Batch, m *jsonrpc.Message) {
@@ -156,7 +161,7 @@ func (c *connection) Malformed(b *jsonrpc.Batch, id []byte, err error) {
 	if !c.isOpen() {
 		return
 	}
-	call := c.takeAnswered(id)
+	call, _ := c.takeAnswered(id)
 	if call == nil {
 		c.u.noise.malformed(err)
 		return

@@ -57,7 +57,7 @@ func (c *connection) closeStream(s *stream) {
 	c.removeStream(s)
 	c.mu.Lock()
 	id := s.call.id
-	open := c.pending.at(id) == &s.call
+	open := c.pending.At(id) == &s.call
 	c.remove(id)
 	c.mu.Unlock()
 	if open {
@@ -74,6 +74,7 @@ func (c *connection) acknowledge(m *jsonrpc.Message, origin uint64) {
 		if s.is(id) && !s.acknowledged {
 			s.acknowledged, s.ahead = true, make(map[string]int)
 			s.granted = s.granted.granted(jsonrpc.Find(m.Fields, "notifications"))
+			c.hears = true
 			close(s.acked)
 		}
 	}
@@ -162,7 +163,7 @@ func (c *connection) listenEnded(m *jsonrpc.Message) {
 		return
 	}
 	c.mu.Lock()
-	call := c.pending.at(id)
+	call := c.pending.At(id)
 	if call != nil && call.Method != listenMethod {
 		call = nil
 	}

@@ -56,6 +56,7 @@ func (u *Upstream) sendSubscription(b *jsonrpc.Batch, conn *connection, call *Ca
 func (u *Upstream) subscribe(b *jsonrpc.Batch, conn *connection, call *Call, raw []byte, uri string) {
 	err := u.keepSubscription(call, raw, uri)
 	if err == nil && conn.modern() {
+		call.keep() // it may go to another connection, after Do
 		err = conn.hold(call)
 	}
 	switch {
@@ -98,15 +99,21 @@ func (u *Upstream) keepSubscription(call *Call, raw []byte, uri string) error {
 		if !u.kept.hasRoom(uri) {
 			return errFull
 		}
-		s = &subscription{u: u, uri: uri, raw: slices.Clone(raw)}
-		if u.kept.resources == nil {
-			u.kept.resources = make(map[string]*subscription)
-		}
-		u.kept.resources[uri] = s
+		s = u.kept.add(u, slices.Clone(raw), uri)
 	}
 	s.waiting = append(s.waiting, call)
 	call.subscription = s
 	return nil
+}
+
+// add enters a subscription that nobody has accepted.
+func (k *kept) add(u *Upstream, raw []byte, uri string) *subscription {
+	s := &subscription{u: u, uri: uri, raw: raw}
+	if k.resources == nil {
+		k.resources = make(map[string]*subscription)
+	}
+	k.resources[uri] = s
+	return s
 }
 
 func (k *kept) hasRoom(uri string) bool {
@@ -186,18 +193,22 @@ func (c *connection) hold(call *Call) error {
 	case c.ended || c.deaf:
 		return errEnded
 	}
-	c.enroll(call, time.Now())
+	id := c.enroll(call, time.Now())
 	call.held = true
+	if c.holding == nil {
+		c.holding = make(map[*Call]uint64)
+	}
+	c.holding[call] = id
 	return nil
 }
 
-// release ends a held call with then, unless it has ended otherwise.
+// release ends a held call with then, unless it has ended otherwise or gone to
+// another connection.
 func (c *connection) release(call *Call, then func()) {
 	c.mu.Lock()
-	held := c.pending.at(call.id) == call && call.held
+	id, held := c.holding[call]
 	if held {
-		c.remove(call.id)
-		call.held = false
+		c.remove(id)
 	}
 	c.mu.Unlock()
 	if held {

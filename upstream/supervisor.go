@@ -78,7 +78,13 @@ func (u *Upstream) serve(ctx context.Context, conn *connection) {
 	}
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	u.wait.Go(func() { conn.listen(listening) })
+	u.wait.Go(func() {
+		if conn.modern() {
+			conn.listen(listening)
+		} else {
+			conn.remind(listening)
+		}
+	})
 
 	began := time.Now()
 	end := u.awaitEnd(ctx, conn)
@@ -174,6 +180,7 @@ func (u *Upstream) leave(conn *connection, cause error) (useless bool) {
 	defer u.mu.Unlock()
 	u.dropConn(conn)
 	u.setState(Status{State: Idle, Reason: u.ended(cause)})
+	u.noteOutage(useful)
 	if useful {
 		u.failures, u.refusals = 0, 0
 		return false
@@ -242,9 +249,11 @@ func (u *Upstream) tryFailed(err error) {
 	} else {
 		u.turnAway(failure, u.tried)
 	}
+	u.noteOutage(false)
+	told := u.dated(failure)
 	u.mu.Unlock()
 	event.Msg("connecting")
-	giveUp(waiting, watchers, failure)
+	giveUp(waiting, watchers, told)
 	u.set.handler.StateChanged(u)
 }
 

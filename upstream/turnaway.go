@@ -60,9 +60,11 @@ func (u *Upstream) turnAway(failure Failure, epoch uint64) {
 func (u *Upstream) retireRefused(ctx context.Context, conn *connection, r refusal) {
 	u.mu.Lock()
 	u.dropConn(conn)
-	if conn.isUseful() {
+	useful := conn.isUseful()
+	if useful {
 		u.refusals = 0
 	}
+	u.noteOutage(useful)
 	u.turnAway(r.failure, r.epoch)
 	u.mu.Unlock()
 	u.wait.Go(func() { u.drain(ctx, conn) })
@@ -121,7 +123,7 @@ func (u *Upstream) readmit(ctx context.Context) bool {
 		return true
 	}
 	u.mu.Lock()
-	reason := u.status.Reason
+	reason := u.dated(u.status.Reason)
 	waiting, watchers := u.takeWaiting()
 	u.mu.Unlock()
 	giveUp(waiting, watchers, reason)

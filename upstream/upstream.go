@@ -80,6 +80,7 @@ type Upstream struct {
 	wanted   bool           // somebody wants a connection, waiting or not
 	hint     *bool          // the era found last time: modern or not
 	failures int            // in a row: no connection, or one that answered nothing
+	gone     time.Time      // since when it cannot be used; zero if it never could not
 	running  bool           // the supervisor has been started
 	leaving  bool           // no more connections are made
 	standing bool           // a lost connection is made again though nobody asks: eager, and not ended for want of use
@@ -109,10 +110,10 @@ func newUpstream(cfg Config, set *Set) *Upstream {
 	u.ctx, u.cancel = context.WithCancel(set.ctx)
 	switch {
 	case cfg.Disabled:
-		u.status.State = Disabled
+		u.status.State, u.gone = Disabled, u.status.Since
 		u.status.Reason = ConfigurationError{&Fault{Server: cfg.Name, Text: "the server is switched off in the configuration"}}
 	case cfg.Broken != nil:
-		u.status.State = Failed
+		u.status.State, u.gone = Failed, u.status.Since
 		u.status.Reason = ConfigurationError{&Fault{
 			Server: cfg.Name, Err: cfg.Broken,
 			Text: "the server cannot be used as configured",
@@ -250,10 +251,10 @@ func (u *Upstream) refusal() error {
 	switch u.status.State {
 	case Failed, NeedsLogin:
 		if !u.mayLook() {
-			return u.status.Reason
+			return u.dated(u.status.Reason)
 		}
 	case Disabled:
-		return u.status.Reason
+		return u.dated(u.status.Reason)
 	case Closed:
 		return u.closing()
 	case Backoff:

@@ -32,11 +32,12 @@ type person struct {
 	mu       sync.Mutex // guards the following
 	set      *settings  // nil until the references were read
 	current  *credentials.Login
-	seen     string // the stamp of the store that current was found with
-	own      secret // the access token that was got here, by a login or a renewal
-	forced   secret // the one that was got here for one that was refused, until it is accepted
-	bad      secret // the access token that the server has refused
-	good     secret // the one that it took last
+	seen     string    // the stamp of the store that current was found with
+	looked   time.Time // when the store was looked at last; zero if it must be
+	own      secret    // the access token that was got here, by a login or a renewal
+	forced   secret    // the one that was got here for one that was refused, until it is accepted
+	bad      secret    // the access token that the server has refused
+	good     secret    // the one that it took last
 	pardons  pardons
 	unsaved  bool  // current could not be stored
 	bond     *bond // of the login that was looked at last; nil for none
@@ -95,7 +96,7 @@ func (p *person) use(set *settings) {
 	if p.set != nil && !p.set.wantsSameLogin(set) {
 		p.current, p.seen, p.unsaved = nil, "", false
 	}
-	p.set = set
+	p.set, p.looked = set, time.Time{}
 }
 
 // settings returns what was read last, and reads it if nothing was.
@@ -123,12 +124,14 @@ func (p *person) settings(ctx context.Context) (*settings, error) {
 
 // token looks at the store first, where it costs no more than a glance: whoever
 // has logged out, in whatever process, or in again as somebody else, means it.
+// With a server that seems to want no login that glance is now and then only.
 func (p *person) token(ctx context.Context) (secret, error) {
+	now := time.Now()
 	p.mu.Lock()
-	token, unsaved := p.usable(time.Now()), p.unsaved
+	token, unsaved, glanced := p.usable(now), p.unsaved, p.seemsOpen() && now.Sub(p.looked) < glanceTime
 	p.mu.Unlock()
-	if token != "" && unsaved {
-		return token, nil // what is stored is older
+	if token != "" && unsaved || glanced {
+		return token, nil // what is stored is older, or nothing is
 	}
 	if err := p.look(ctx); err != nil && token == "" {
 		return "", err
@@ -151,6 +154,15 @@ func (p *person) token(ctx context.Context) (secret, error) {
 		return still, nil // it was early enough to fail
 	}
 	return "", err
+}
+
+// glanceTime is for how long a login may be overlooked that nobody asks for.
+const glanceTime = time.Second
+
+// seemsOpen reports whether there is no login, and the server has never asked for
+// one. When it does, the store is looked at before anything else. p.mu is held.
+func (p *person) seemsOpen() bool {
+	return p.current == nil && !p.challenged && p.need == nil && p.fail == nil
 }
 
 // alive is the stale token, while it is not at its end.
@@ -257,6 +269,9 @@ func (p *person) look(ctx context.Context) error {
 	stamp := p.k.o.Store.Stamp(set.at.text, set.account)
 	p.mu.Lock()
 	known := p.seen == stamp
+	if known {
+		p.looked = time.Now()
+	}
 	p.mu.Unlock()
 	if known {
 		return nil
@@ -283,7 +298,7 @@ func (p *person) look(ctx context.Context) error {
 // adopt takes what was found in the store with a stamp. If it is another login than
 // before, what was given up may be tried again. p.mu is held.
 func (p *person) adopt(found *credentials.Login, stamp string) {
-	p.seen = stamp
+	p.seen, p.looked = stamp, time.Now()
 	if p.unsaved && sameLogin(p.current, found) && p.current.Issued.After(found.Issued) {
 		return // what is in the store is spent
 	}

@@ -13,9 +13,15 @@
 // Bytes read from a stream belong to the [Reader] until its next call, except
 // that a line of [Large] bytes or more has memory of its own and may be kept.
 // The [Writer] copies what is smaller than Large and keeps what is larger, so
-// that a large payload is never copied on its way through. A long line is
-// scanned when it is whole: to scan it as it comes would save little, since the
-// scan is faster than a pipe, and would cost the scanner its recursion.
+// that a large payload is never copied on its way through. When nobody reads it
+// any more its [Loan] may be ended, and the next large line is read into the
+// same memory.
+//
+// A line that outgrows the buffer is scanned while it comes: the scanner asks
+// the Reader for more where it has come to the end of what is there. A pipe is
+// written and read by turns, so that the scan of one part falls into the time in
+// which the next is written. It is the same scanner with the same recursion, and
+// nothing of a message is passed on before all of it has proved valid.
 //
 // # Why an own scanner
 //

@@ -20,30 +20,37 @@ const Large = 32 << 10
 // A line that outgrows the buffer moves to one that is several times as large, and
 // no byte of it is searched twice. Room that nothing was read into is only
 // addresses, so that it takes little more memory than its size. The next one finds
-// a buffer of that size waiting. Both leave with the buffer.
+// a buffer of that size waiting: the same one if its [Loan] has ended. All leave
+// with the buffer.
 type Reader struct {
 	src   io.Reader
 	limit atomic.Int64
 	idle  func()
 
+	first      []byte // the buffer while no line outgrows it
 	buf        []byte // buf[start:end] is read and not yet returned
 	start, end int
 	searched   int // buf[start:searched] holds no line end
 	expected   int // the size of the last line that outgrew the buffer
 	err        error
+
+	spare spare
+	loan  *Loan    // of the last line
+	ahead *Message // that a long line is scanned into; may be nil
+	tried bool     // it was, or its beginning, in this buffer
 }
 
 // Buffers grow from bufferSize in steps of a few times their size, and of many
 // times beyond modestSize: what they leave behind is not free before the next
-// collection. So 1.3 MB are left by a line of 16 MB.
+// collection. So half a megabyte is left by a line of 16 MB.
 const (
 	bufferSize = 2 * Large
-	modestSize = 1 << 20
-	steps      = 4
-	wideSteps  = 16
+	modestSize = 512 << 10
+	steps      = 8
+	wideSteps  = 32
 )
 
-// collectFrom is from which size on the room for a line is worth a collection:
+// collectFrom is from which size on the room for one more line is worth a collection:
 // left to itself the collector keeps several such lines before it frees one,
 // and takes some 3 % of the time that such a line takes on its way anyway.
 const collectFrom = 4 << 20
@@ -67,7 +74,8 @@ func NewReader(src io.Reader, limit int, idle func()) *Reader {
 	if idle == nil {
 		idle = func() {}
 	}
-	r := &Reader{src: src, idle: idle, buf: make([]byte, bufferSize)}
+	r := &Reader{src: src, idle: idle, first: make([]byte, bufferSize)}
+	r.buf = r.first
 	r.SetLimit(limit)
 	return r
 }
@@ -92,6 +100,14 @@ func (r *Reader) Next() ([]byte, error) {
 	}
 }
 
+// Loan is the memory of the line that Next has returned last. It is nil for a line
+// that has none of its own, and from the second time on.
+func (r *Reader) Loan() *Loan {
+	loan := r.loan
+	r.loan = nil
+	return loan
+}
+
 func isBlank(line []byte) bool {
 	if len(line) > 0 && line[0] > ' ' {
 		return false // nearly always
@@ -100,13 +116,14 @@ func isBlank(line []byte) bool {
 }
 
 func (r *Reader) next() ([]byte, error) {
+	r.loan = nil // it would keep the line while nothing comes
+	r.forgetAhead()
 	for {
 		if i := bytes.IndexByte(r.buf[r.searched:r.end], '\n'); i >= 0 {
 			return r.take(r.searched+i, 1)
 		}
 		r.searched = r.end
-		// One byte over the limit may be the \r of a line end.
-		if int64(r.end-r.start) > r.limit.Load()+1 {
+		if r.isOverLimit() {
 			return nil, r.skip()
 		}
 		if r.err != nil {
@@ -115,9 +132,17 @@ func (r *Reader) next() ([]byte, error) {
 			}
 			return nil, r.err
 		}
+		if r.isLong() {
+			r.scanAhead()
+			continue
+		}
 		r.fill()
 	}
 }
+
+// isOverLimit reports whether the line under way is too long. One byte over the
+// limit may be the \r of a line end.
+func (r *Reader) isOverLimit() bool { return int64(r.end-r.start) > r.limit.Load()+1 }
 
 // take returns the line that ends at end and steps over its line end.
 func (r *Reader) take(end, lineEnd int) ([]byte, error) {
@@ -133,9 +158,13 @@ func (r *Reader) take(end, lineEnd int) ([]byte, error) {
 	if len(line) > bufferSize {
 		r.expected = len(line)
 	}
-	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if last := len(line) - 1; last >= 0 && line[last] == '\r' {
+		line = line[:last]
+	}
 	if limit := int(r.limit.Load()); len(line) > limit {
-		return nil, &LineTooLongError{Limit: limit, ID: FindID(line)}
+		id := FindID(line)
+		r.Loan().GiveBack()
+		return nil, &LineTooLongError{Limit: limit, ID: id}
 	}
 	return line, nil
 }
@@ -144,7 +173,8 @@ func (r *Reader) take(end, lineEnd int) ([]byte, error) {
 func (r *Reader) fill() {
 	if r.start == r.end {
 		if len(r.buf) > bufferSize {
-			r.buf = make([]byte, bufferSize)
+			r.spare.put(r.buf)
+			r.buf = r.first
 		}
 		r.start, r.end, r.searched = 0, 0, 0
 	}
@@ -161,7 +191,10 @@ func (r *Reader) fill() {
 // what stands behind that line to another one.
 func (r *Reader) leaveBuffer() {
 	rest := r.buf[r.start:r.end]
-	r.buf = make([]byte, max(bufferSize, len(rest)))
+	r.loan = &Loan{spare: &r.spare, room: r.buf}
+	if r.buf = r.first; len(rest) > bufferSize {
+		r.buf = make([]byte, len(rest))
+	}
 	r.start, r.end, r.searched = 0, copy(r.buf, rest), 0
 }
 
@@ -172,14 +205,18 @@ func (r *Reader) makeRoom() {
 	// At the limit and a little more no line that may pass outgrows the buffer.
 	if most := int(r.limit.Load()) + Large; len(unread) > len(r.buf)/2 && len(r.buf) < most {
 		r.buf = r.larger(most)
+		r.forgetAhead()
 	}
 	copy(r.buf, unread)
 	r.start, r.end, r.searched = 0, len(unread), len(unread)
 }
 
-// larger returns a buffer for a line that outgrows this one: as large as the last
-// such line, if that is larger, and never larger than most.
+// larger returns a buffer for a line that outgrows this one: the spare one, or one as
+// large as the last such line, if that is larger, and never larger than most.
 func (r *Reader) larger(most int) []byte {
+	if room := r.spare.take(max(2*len(r.buf), min(r.expected, most))); room != nil {
+		return room
+	}
 	size := steps * len(r.buf)
 	if len(r.buf) >= modestSize {
 		size = wideSteps * len(r.buf)
@@ -189,7 +226,7 @@ func (r *Reader) larger(most int) []byte {
 	} else if size > most/2 {
 		size = most
 	}
-	if size > collectFrom {
+	if size > collectFrom && r.expected > 0 {
 		runtime.GC()
 	}
 	return make([]byte, size)

@@ -3,6 +3,7 @@ package jsonrpc
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // Kind is what a message is, by the members it has.
@@ -31,7 +32,19 @@ type Message struct {
 
 	Members []Member // of the message, in order, repeated ones included
 	Fields  []Member // of params, result or error where that is an object
+
+	// Loan is the memory of Raw, for who takes the message and knows when nobody
+	// reads it any more; nil for most. Parse sets none.
+	Loan *Loan
+
+	scanned []byte // what scanAhead has scanned; nil for nothing
+	known   int    // how many of Members are those of JSON-RPC, each once
 }
+
+// IsPlain reports whether a message that was parsed without an error has the members
+// of JSON-RPC only: so there is none beside them that some reader could take for
+// one.
+func (m *Message) IsPlain() bool { return m.known == len(m.Members) }
 
 // ErrBatch is what Parse returns for a JSON array: a batch, to be taken apart
 // by [ParseArray].
@@ -52,10 +65,15 @@ func (e *InvalidError) Error() string { return "invalid message: " + e.What }
 // differ on which one counts. Those below it pass.
 func (m *Message) Parse(raw []byte) error {
 	raw = trimmed(raw)
-	*m = Message{Raw: raw, Members: emptied(m.Members), Fields: emptied(m.Fields)}
-	s := scanner{data: raw}
-	if err := s.document(&m.Members, &m.Fields); err != nil {
-		return err
+	if m.isScanned(raw) {
+		raw = m.scanned // with the capacity that its members have
+		*m = Message{Raw: raw, Members: m.Members, Fields: m.Fields}
+	} else {
+		*m = Message{Raw: raw, Members: emptied(m.Members), Fields: emptied(m.Fields)}
+		s := scanner{data: raw}
+		if err := s.document(&m.Members, &m.Fields); err != nil {
+			return err
+		}
 	}
 	switch raw[0] {
 	case '{':
@@ -72,9 +90,7 @@ func trimmed(raw []byte) []byte {
 	if len(raw) > 0 && raw[0] > ' ' && raw[len(raw)-1] > ' ' {
 		return raw
 	}
-	start := scanner{data: raw}
-	start.space()
-	raw = raw[start.pos:]
+	raw = raw[skipSpace(raw, 0):]
 	for len(raw) > 0 && isSpace(raw[len(raw)-1]) {
 		raw = raw[:len(raw)-1]
 	}
@@ -127,6 +143,7 @@ func (m *Message) classify() error {
 	if string(version) != `"2.0"` {
 		return &InvalidError{`want "jsonrpc":"2.0"`}
 	}
+	m.known = bits.OnesCount8(uint8(seen))
 	return m.decide(seen, method)
 }
 

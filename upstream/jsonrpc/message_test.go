@@ -62,6 +62,22 @@ func TestParse(t *testing.T) {
 }
 
 // TestParseTrims: what is around a message is not part of it.
+func TestIsPlain(t *testing.T) {
+	var m Message
+	for text, want := range map[string]bool{
+		`{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1}}`:    true,
+		`{"jsonrpc":"2.0","i\u0064":1,"result":1}`:                  true,
+		`{"jsonrpc":"2.0","id":1,"error":{}}`:                       true,
+		`{"jsonrpc":"2.0","id":1,"method":"m","ID":1}`:              false,
+		`{"jsonrpc":"2.0","method":"m","x":1}`:                      false,
+		`{"jsonrpc":"2.0","id":1,"method":"m","params":{},"":null}`: false,
+	} {
+		if err := m.Parse([]byte(text)); err != nil || m.IsPlain() != want {
+			t.Errorf("%s: got %v, %v, want %v", text, m.IsPlain(), err, want)
+		}
+	}
+}
+
 func TestParseTrims(t *testing.T) {
 	const message = `{"jsonrpc":"2.0", "method":"m" }`
 	for _, text := range []string{message, " " + message, message + "\t", "\r\n\t " + message + " \t\r\n"} {

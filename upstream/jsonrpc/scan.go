@@ -1,6 +1,10 @@
 package jsonrpc
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
 
 // MaxDepth is how deep arrays and objects may nest in a message. It is the
 // limit of encoding/json, so what passes here can be read by any Go peer.
@@ -40,9 +44,8 @@ func Valid(data []byte) bool {
 // ones included, appended to into. They alias raw.
 func ParseObject(into []Member, raw []byte) ([]Member, error) {
 	s := scanner{data: raw}
-	s.space()
-	if s.pos == len(raw) || raw[s.pos] != '{' {
-		return into, &SyntaxError{s.pos, "want an object"}
+	if i := skipSpace(raw, 0); i == len(raw) || raw[i] != '{' {
+		return into, &SyntaxError{i, "want an object"}
 	}
 	noted := into
 	if err := s.document(&noted, nil); err != nil {
@@ -55,9 +58,8 @@ func ParseObject(into []Member, raw []byte) ([]Member, error) {
 // alias raw.
 func ParseArray(into [][]byte, raw []byte) ([][]byte, error) {
 	s := scanner{data: raw}
-	s.space()
-	if s.pos == len(raw) || raw[s.pos] != '[' {
-		return into, &SyntaxError{s.pos, "want an array"}
+	if i := skipSpace(raw, 0); i == len(raw) || raw[i] != '[' {
+		return into, &SyntaxError{i, "want an array"}
 	}
 	noted := into
 	s.elements = &noted
@@ -77,103 +79,110 @@ func Find(members []Member, key string) []byte {
 	return nil
 }
 
-// scanner validates JSON and notes members on its way. Its methods take where
-// to note the members of the object they scan, and those of the payloads in it;
-// nil notes nothing.
+// scanner validates JSON and notes members on its way. Its methods scan what
+// begins at i and return where it ends, or failed. They take where to note the
+// members of the object they scan, and those of the payloads in it; nil notes
+// nothing.
 type scanner struct {
 	data     []byte
-	pos      int
 	depth    int
 	escaped  bool      // the last string has escapes
 	elements *[][]byte // where to note the elements of the next array; may be nil
+	err      error     // why it has failed
+
+	// Of a text that is not whole yet: how many bytes of it must be there at each
+	// token, and what reads on. The text stays where it is. See ahead.go.
+	reserve int
+	more    func() (text []byte, all bool)
 }
+
+const failed = -1
 
 // document scans one value and nothing after it.
 func (s *scanner) document(members, fields *[]Member) error {
-	s.space()
-	if err := s.value(members, fields); err != nil {
-		return err
+	i := s.value(s.space(0), members, fields)
+	if i == failed {
+		return s.err
 	}
-	s.space()
-	if s.pos != len(s.data) {
-		return s.bad("text after the value")
+	if i = s.space(i); i != len(s.data) {
+		s.bad(i, "text after the value")
 	}
-	return nil
+	return s.err
 }
 
-func (s *scanner) value(members, fields *[]Member) error {
-	if s.pos >= len(s.data) {
-		return s.bad("text ends early")
+func (s *scanner) value(i int, members, fields *[]Member) int {
+	if i >= len(s.data) {
+		return s.bad(i, "text ends early")
 	}
-	switch c := s.data[s.pos]; c {
+	switch c := s.data[i]; c {
 	case '"':
-		return s.str()
+		return s.str(i)
 	case '{':
-		return s.object(members, fields)
+		return s.object(i, members, fields)
 	case '[':
-		return s.array()
+		return s.array(i)
 	case 't':
-		return s.literal("true")
+		return s.literal(i, "true")
 	case 'f':
-		return s.literal("false")
+		return s.literal(i, "false")
 	case 'n':
-		return s.literal("null")
+		return s.literal(i, "null")
 	default:
 		if c == '-' || c-'0' < 10 {
-			return s.number()
+			return s.number(i)
 		}
-		return s.bad("want a value")
+		return s.bad(i, "want a value")
 	}
 }
 
-func (s *scanner) object(members, fields *[]Member) error {
+func (s *scanner) object(i int, members, fields *[]Member) int {
 	if s.depth++; s.depth > MaxDepth {
-		return s.bad("nested too deep")
+		return s.bad(i, "nested too deep")
 	}
-	s.pos++
-	s.space()
-	if s.next('}') {
+	if i = s.space(i + 1); i < len(s.data) && s.data[i] == '}' {
 		s.depth--
-		return nil
+		return i + 1
 	}
 	for {
-		if err := s.member(members, fields); err != nil {
-			return err
+		if i = s.member(i, members, fields); i == failed {
+			return failed
 		}
-		s.space()
-		if s.next(',') {
-			s.space()
-			continue
+		if i = s.space(i); i >= len(s.data) {
+			return s.bad(i, `want "," or "}" after a member`)
 		}
-		if s.next('}') {
+		switch s.data[i] {
+		case ',':
+			i = s.space(i + 1)
+		case '}':
 			s.depth--
-			return nil
+			return i + 1
+		default:
+			return s.bad(i, `want "," or "}" after a member`)
 		}
-		return s.bad(`want "," or "}" after a member`)
 	}
 }
 
 // member scans a member and notes it in members. Those of a payload (params,
 // result, error) are noted as well, in fields.
-func (s *scanner) member(members, fields *[]Member) error {
-	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
-		return s.bad("want a member name")
+func (s *scanner) member(i int, members, fields *[]Member) int {
+	start := i
+	if i = s.name(i); i == failed {
+		return failed
 	}
-	start := s.pos
-	if err := s.str(); err != nil {
-		return err
+	name, escaped := s.data[start:i], s.escaped
+	if next := i + 1; next < len(s.data)-s.reserve && s.data[i] == ':' && s.data[next] > ' ' {
+		i = next // as nearly always
+	} else {
+		if i = s.space(i); i >= len(s.data) || s.data[i] != ':' {
+			return s.bad(i, `want ":" after a member name`)
+		}
+		i = s.space(i + 1)
 	}
-	name, escaped := s.data[start:s.pos], s.escaped
-	s.space()
-	if !s.next(':') {
-		return s.bad(`want ":" after a member name`)
-	}
-	s.space()
 	if members == nil {
-		return s.value(nil, nil)
+		return s.value(i, nil, nil)
 	}
 	if len(*members) >= MaxMembers {
-		return s.bad("too many members")
+		return s.bad(i, "too many members")
 	}
 	key := name[1 : len(name)-1]
 	if escaped {
@@ -182,114 +191,153 @@ func (s *scanner) member(members, fields *[]Member) error {
 	if !isPayload(key) {
 		fields = nil
 	}
-	start = s.pos
-	if err := s.value(fields, nil); err != nil {
-		return err
+	start = i
+	if i = s.value(i, fields, nil); i == failed {
+		return failed
 	}
-	list := append(*members, Member{})
-	last := &list[len(list)-1] // filled in place: a Member is large to copy
-	last.Key, last.Name, last.Value = key, name, s.data[start:s.pos]
-	*members = list
-	return nil
+	last := grown(members) // filled in place: a Member is large to copy
+	last.Key, last.Name, last.Value = key, name, s.data[start:i]
+	return i
+}
+
+// name scans the name of a member. Most are plain, and end within a word.
+func (s *scanner) name(i int) int {
+	data := s.data
+	if i >= len(data) || data[i] != '"' {
+		return s.bad(i, "want a member name")
+	}
+	if i+9 <= len(data) {
+		stop := stops(binary.LittleEndian.Uint64(data[i+1:])) & highs
+		if end := i + 1 + bits.TrailingZeros64(stop)/8; stop != 0 && data[end] == '"' {
+			s.escaped = false
+			return end + 1
+		}
+	}
+	return s.str(i)
+}
+
+// grown makes the list longer by one and returns that.
+func grown(list *[]Member) *Member {
+	n := len(*list)
+	if n == cap(*list) {
+		*list = append(*list, Member{})
+	} else {
+		*list = (*list)[:n+1]
+	}
+	return &(*list)[n]
 }
 
 func isPayload(key []byte) bool {
 	return string(key) == "params" || string(key) == "result" || string(key) == "error"
 }
 
-func (s *scanner) array() error {
+func (s *scanner) array(i int) int {
 	if s.depth++; s.depth > MaxDepth {
-		return s.bad("nested too deep")
+		return s.bad(i, "nested too deep")
 	}
 	note := s.elements
 	s.elements = nil
-	s.pos++
-	s.space()
-	if s.next(']') {
+	if i = s.space(i + 1); i < len(s.data) && s.data[i] == ']' {
 		s.depth--
-		return nil
+		return i + 1
 	}
 	for {
-		start := s.pos
-		if err := s.value(nil, nil); err != nil {
-			return err
+		start := i
+		if i = s.value(i, nil, nil); i == failed {
+			return failed
 		}
 		if note != nil {
 			if len(*note) >= MaxMembers {
-				return s.bad("too many elements")
+				return s.bad(i, "too many elements")
 			}
-			*note = append(*note, s.data[start:s.pos])
+			*note = append(*note, s.data[start:i])
 		}
-		s.space()
-		if s.next(',') {
-			s.space()
-			continue
+		if i = s.space(i); i >= len(s.data) {
+			return s.bad(i, `want "," or "]" after an element`)
 		}
-		if s.next(']') {
+		switch s.data[i] {
+		case ',':
+			i = s.space(i + 1)
+		case ']':
 			s.depth--
-			return nil
-		}
-		return s.bad(`want "," or "]" after an element`)
-	}
-}
-
-func (s *scanner) number() error {
-	s.next('-')
-	if !s.next('0') && !s.digits() {
-		return s.bad("want a digit")
-	}
-	if s.next('.') && !s.digits() {
-		return s.bad("want a digit")
-	}
-	if s.next('e') || s.next('E') {
-		if !s.next('+') {
-			s.next('-')
-		}
-		if !s.digits() {
-			return s.bad("want a digit")
+			return i + 1
+		default:
+			return s.bad(i, `want "," or "]" after an element`)
 		}
 	}
-	return nil
 }
 
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && s.data[s.pos]-'0' < 10 {
-		s.pos++
+func (s *scanner) number(i int) int {
+	data := s.data
+	if data[i] == '-' {
+		i++
 	}
-	return s.pos > start
+	start := i
+	if i < len(data) && data[i] == '0' {
+		i++
+	} else if i = digits(data, i); i == start {
+		return s.bad(i, "want a digit")
+	}
+	if i < len(data) && data[i] == '.' {
+		start = i + 1
+		if i = digits(data, start); i == start {
+			return s.bad(i, "want a digit")
+		}
+	}
+	if i < len(data) && data[i]|0x20 == 'e' {
+		if i++; i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		start = i
+		if i = digits(data, i); i == start {
+			return s.bad(i, "want a digit")
+		}
+	}
+	return i
 }
 
-func (s *scanner) literal(word string) error {
-	if len(s.data)-s.pos < len(word) || string(s.data[s.pos:s.pos+len(word)]) != word {
-		return s.bad("want a value")
+// digits returns where the digits at i end.
+func digits(data []byte, i int) int {
+	for i < len(data) && data[i]-'0' < 10 {
+		i++
 	}
-	s.pos += len(word)
-	return nil
+	return i
 }
 
-func (s *scanner) next(c byte) bool {
-	if s.pos < len(s.data) && s.data[s.pos] == c {
-		s.pos++
-		return true
+func (s *scanner) literal(i int, word string) int {
+	if len(s.data)-i < len(word) || string(s.data[i:i+len(word)]) != word {
+		return s.bad(i, "want a value")
 	}
-	return false
+	return i + len(word)
 }
 
-func (s *scanner) space() {
-	if s.pos < len(s.data) && s.data[s.pos] <= ' ' {
-		s.spaces()
+// space passes over white space. It stands before and behind each token, and sees
+// to it that the next one is there.
+func (s *scanner) space(i int) int {
+	if i >= len(s.data)-s.reserve || s.data[i] <= ' ' {
+		return s.spaces(i)
 	}
+	return i
 }
 
-func (s *scanner) spaces() {
-	for s.pos < len(s.data) && isSpace(s.data[s.pos]) {
-		s.pos++
+func (s *scanner) spaces(i int) int {
+	for i > len(s.data)-s.reserve && s.refill() {
 	}
+	return skipSpace(s.data, i)
+}
+
+// skipSpace returns where the white space at i ends.
+func skipSpace(data []byte, i int) int {
+	for i < len(data) && isSpace(data[i]) {
+		i++
+	}
+	return i
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-func (s *scanner) bad(what string) error {
-	return &SyntaxError{Offset: s.pos, What: what}
+// bad notes what is wrong at i.
+func (s *scanner) bad(i int, what string) int {
+	s.err = &SyntaxError{Offset: i, What: what}
+	return failed
 }

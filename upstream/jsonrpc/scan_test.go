@@ -106,16 +106,29 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// Each place of a string is once at each place of a scanner's word.
+// Each place of a string is once at each place of a scanner's words and blocks,
+// with a rest that fills another and with none.
 func TestStringAlignment(t *testing.T) {
+	const places = shortString + 2*blockSize
 	for _, bad := range []string{"\x00", "\x1f", "\n", "\xff", "\xe6\xb0", `\q`, `\u00g0`} {
-		for n := range 20 {
-			for m := range 10 {
+		for n := range places {
+			for _, m := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, blockSize} {
 				text := `"` + strings.Repeat("a", n) + bad + strings.Repeat("b", m) + `"`
 				s := scanner{data: []byte(text)}
 				syntax, ok := errors.AsType[*SyntaxError](s.document(nil, nil))
 				if !ok || syntax.Offset != n+1 {
 					t.Fatalf("%q: got %v, want a SyntaxError at byte %d", text, syntax, n+1)
+				}
+			}
+		}
+	}
+	for _, good := range []string{"", "\x7f", `\"`, `\\`, `\u005c`, "é", "水", "水堰", "🌊", "Вода идёт", "!#[]", `\"\\\n#!`} {
+		for n := range places {
+			for _, m := range []int{0, 1, 7, blockSize} {
+				text := `"` + strings.Repeat("a", n) + good + strings.Repeat("b", m) + `"`
+				s := scanner{data: []byte(text + `" "`)}
+				if end := s.str(0); end != len(text) || s.escaped != strings.Contains(good, `\`) {
+					t.Fatalf("%q: got %v, an end at %d, escapes: %v, want an end at %d", text, s.err, end, s.escaped, len(text))
 				}
 			}
 		}
@@ -219,6 +232,7 @@ func TestMaxMembers(t *testing.T) {
 func FuzzValid(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-2.5e+3,"\"\\\u00e9",true,false,null]}`, `"水は堰を越えて"`, "\"\xed\xa0\x80aaaaa\"", `"\ud83d"`, "[\x01]", `{"":{}}`,
+		`"` + strings.Repeat(`The quick brown fox, \"and so on\"; größer als 0123456789.\n`, 5) + `"`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -6,64 +6,151 @@ import (
 	"unicode/utf8"
 )
 
-// The bytes of a word that end a run of plain text in a string: quotes,
-// backslashes, control characters, and whatever is not ASCII.
+// A string is looked at by words first, since most are short, and what is beyond
+// shortString bytes by blocks.
 const (
-	ones   = 0x0101010101010101
-	highs  = 0x8080808080808080
-	quotes = ones * '"'
-	slash  = ones * '\\'
-	blanks = ones * ' '
+	shortString = 64
+	blockSize   = 64 // as many as a word has bits
 )
 
 // str scans a string and notes in s.escaped whether it has escapes.
-func (s *scanner) str() error {
-	data, i := s.data, s.pos+1
+func (s *scanner) str(i int) int {
 	s.escaped = false
+	i++
+	data := s.data
+	near := data[:min(len(data), i+shortString)]
 	for {
-		for i+8 <= len(data) {
-			w := binary.LittleEndian.Uint64(data[i:])
-			stop := ((w - blanks) | ((w ^ quotes) - ones) | ((w ^ slash) - ones) | w) & highs
-			if stop != 0 {
-				// The lowest mark is exact: what is not ASCII marks itself by w, and
-				// borrows can only add marks above the byte that they come from.
+		for i+8 <= len(near) {
+			if stop := stops(binary.LittleEndian.Uint64(near[i:])) & highs; stop != 0 {
 				i += bits.TrailingZeros64(stop) / 8
 				break
 			}
 			i += 8
 		}
-		if i >= len(data) {
-			s.pos = len(data)
-			return s.bad("string ends early")
+		if i >= len(near) {
+			if len(near) == len(data) && !s.refill() {
+				return s.bad(len(data), "string ends early")
+			}
+			data = s.data
+			i, near = s.blocks(i), data
+			continue
 		}
-		var n int
-		switch c := data[i]; {
+		n := 1
+		switch c := near[i]; {
 		case c == '"':
-			s.pos = i + 1
-			return nil
+			return i + 1
 		case c == '\\':
 			s.escaped = true
-			if i+1 < len(data) && escapes[data[i+1]] {
-				n = 2
-			} else if i+5 < len(data) && data[i+1] == 'u' && isHex(data[i+2:i+6]) {
-				n = 6
-			} else {
-				s.pos = i
-				return s.bad("unknown escape in a string")
+			if n = escape(data, i); n == 0 {
+				if s.refill() {
+					data, near = s.data, s.data[:i]
+					continue // it may have been cut
+				}
+				return s.bad(i, "unknown escape in a string")
 			}
 		case c < ' ':
-			s.pos = i
-			return s.bad("control character in a string")
-		case c < utf8.RuneSelf:
-			n = 1
-		default:
+			return s.bad(i, "control character in a string")
+		case c >= utf8.RuneSelf:
 			if n = multibyte(data[i:]); n == 0 {
-				s.pos = i
-				return s.bad("text is not UTF-8")
+				if s.refill() {
+					data, near = s.data, s.data[:i]
+					continue // it may have been cut
+				}
+				return s.bad(i, "text is not UTF-8")
 			}
 		}
 		i += n
 	}
+}
+
+// blocks passes over what belongs into the string that i is in, and returns where
+// that ends: at its last quote, at what str is to refuse, or where no whole block
+// is left.
+func (s *scanner) blocks(i int) int {
+	data := s.data
+	for len(data)-i >= blockSize {
+		next := i + blockSize
+		for marks := marksIn((*[blockSize]byte)(data[i:next])); marks != 0; {
+			at := i + bits.TrailingZeros64(marks)
+			n := 1
+			if c := data[at]; c == '\\' {
+				s.escaped = true
+				n = escape(data, at)
+			} else if c >= utf8.RuneSelf {
+				n = multibyte(data[at:])
+			} else if c == '"' || c < ' ' {
+				return at
+			}
+			if n == 0 {
+				return at
+			}
+			if at += n; at >= next {
+				next = at
+				break
+			}
+			marks &= ^uint64(0) << ((at - i) % blockSize)
+		}
+		i = next
+	}
+	return i
+}
+
+// The bytes of a word that end a run of plain text in a string: quotes,
+// backslashes, control characters, and whatever is not ASCII.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+	slash = ones * '\\'
+
+	// With this bit turned, the quote stands where the blank was, next to the control
+	// characters; and what is turned below it are these, or there is no quote.
+	turned = ones * ('"' ^ ' ')
+	beyond = ones * (' ' + 1)
+)
+
+// stops marks them by the highest bit of their bytes; other bits mean nothing. The
+// lowest mark is exact: what is not ASCII marks itself, and borrows can only add
+// marks above the byte that they come from.
+func stops(w uint64) uint64 {
+	return ((w ^ turned) - beyond) | ((w ^ slash) - ones) | w
+}
+
+// marksIn is the stops of a block: a bit for each byte, the first byte's lowest. A
+// byte right above a stop may be marked though it is none.
+func marksIn(p *[blockSize]byte) uint64 {
+	a := stops(binary.LittleEndian.Uint64(p[0:]))
+	b := stops(binary.LittleEndian.Uint64(p[8:]))
+	c := stops(binary.LittleEndian.Uint64(p[16:]))
+	d := stops(binary.LittleEndian.Uint64(p[24:]))
+	e := stops(binary.LittleEndian.Uint64(p[32:]))
+	f := stops(binary.LittleEndian.Uint64(p[40:]))
+	g := stops(binary.LittleEndian.Uint64(p[48:]))
+	h := stops(binary.LittleEndian.Uint64(p[56:]))
+	if (a|b|c|d|e|f|g|h)&highs == 0 {
+		return 0
+	}
+	return gathered(a) | gathered(b)<<8 | gathered(c)<<16 | gathered(d)<<24 |
+		gathered(e)<<32 | gathered(f)<<40 | gathered(g)<<48 | gathered(h)<<56
+}
+
+// gathered is the highest bits of the eight bytes of a word, side by side. The
+// factor moves each to where no other comes.
+func gathered(w uint64) uint64 { return (w & highs) * 0x0002040810204081 >> 56 }
+
+// escape returns the length of the escape sequence at at, or 0 if it is none.
+func escape(data []byte, at int) int {
+	if at+1 < len(data) && escapes[data[at+1]] {
+		return 2
+	}
+	return unicodeEscape(data[at:])
+}
+
+func unicodeEscape(p []byte) int {
+	const length = len(`\u0000`)
+	if len(p) >= length && p[1] == 'u' && isHex(p[2:length]) {
+		return length
+	}
+	return 0
 }
 
 // escapes are the bytes that may follow a backslash, besides "u".
@@ -97,7 +184,12 @@ func multibyte(p []byte) int {
 	for i < len(p) && p[i] >= utf8.RuneSelf {
 		n := 0
 		if i+8 <= len(p) {
-			n = common(binary.LittleEndian.Uint64(p[i:]))
+			w := binary.LittleEndian.Uint64(p[i:])
+			if w&threeMask == threeMarks && (1<<(w&0xF)|1<<(w>>24&0xF))&narrowed == 0 {
+				i += 6
+				continue
+			}
+			n = twoByte(w)
 		}
 		if n == 0 {
 			if _, n = utf8.DecodeRune(p[i:]); n == 1 {
@@ -111,22 +203,19 @@ func multibyte(p []byte) int {
 
 // What is beyond ASCII is mostly characters of two bytes (Cyrillic, Greek,
 // accents), and of three (Chinese, Japanese), which come in runs: the marks of
-// these in a word, lowest byte first.
+// these in a word, lowest byte first. All else is for package utf8 to judge.
 const (
-	twoMask, twoMarks     = 0xC0E0, 0x80C0
+	lanes             = 0x0001000100010001 // a word is four pairs of bytes
+	twoMask, twoMarks = lanes * 0xC0E0, lanes * 0x80C0
+	overlong          = lanes * 0x1E // two bytes: none of these bits
+
 	threeMask, threeMarks = 0xC0C0F0_C0C0F0, 0x8080E0_8080E0
-	overlong              = 0x1E            // two bytes: none of these bits
 	narrowed              = 1<<0x0 | 1<<0xD // three bytes: E0 and ED, which not every byte may follow
 )
 
-// common returns how many bytes at the head of w are one character of two bytes
-// or two of three, or 0 for all else, which is for package utf8 to judge.
-func common(w uint64) int {
-	switch {
-	case w&threeMask == threeMarks && (1<<(w&0xF)|1<<(w>>24&0xF))&narrowed == 0:
-		return 6
-	case w&twoMask == twoMarks && w&overlong != 0:
-		return 2
-	}
-	return 0
+// twoByte returns how many bytes at the head of w are characters of two bytes.
+func twoByte(w uint64) int {
+	const top = lanes * 0x8000
+	isOverlong := ^(w&overlong + (top - lanes)) & top
+	return bits.TrailingZeros64(w&twoMask^twoMarks|isOverlong) / 16 * 2
 }

@@ -3,6 +3,7 @@ package jsonrpc
 import (
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -18,17 +19,27 @@ type Writer struct {
 
 	mu      sync.Mutex
 	changed sync.Cond // queued fell, writing ended or err was set
-	queue   [][]byte  // what stands before small
+	queue   []piece   // what stands before small
 	small   []byte    // the tail of the queue, still open for small pieces
 	sending []byte    // the small that is being written; nil if that is a kept piece
 	spare   []byte    // the memory of a small that is written
+	lent    *Loan     // ends when what is being written is
 	queued  int       // bytes in queue and small, and of what is being written
 	writing bool      // a goroutine is writing: it takes along what comes
 	err     error     // the first one; final
 }
 
+// A piece is kept until it is written. Then its loan ends; nil for none.
+type piece struct {
+	text []byte
+	loan *Loan
+}
+
 // ErrClosed is the error of a Writer after Close.
 var ErrClosed = errors.New("writer is closed")
+
+// ErrFull is the error of a line for which too much waits already.
+var ErrFull = errors.New("too much waits to be written")
 
 // NewWriter returns a Writer on dst. If dst can write without waiting, small
 // messages go out on the goroutine that flushes them: by its TryWrite, which
@@ -51,27 +62,76 @@ func (w *Writer) OnFailure(failed func(error)) { w.failed = failed }
 // [Large] are copied; larger ones are kept and must not change any more. It
 // goes out when b is flushed; with a nil b, at once. The error is that of Err.
 func (w *Writer) Queue(b *Batch, pieces ...[]byte) error {
-	if err := w.queueLine(pieces); err != nil {
+	return w.QueueLent(b, nil, pieces...)
+}
+
+// QueueLent is Queue for a line of which pieces lie in memory that is on loan, and
+// that nobody else reads: it is given back when the line is written. With an error,
+// and when writing fails, it is not.
+func (w *Writer) QueueLent(b *Batch, loan *Loan, pieces ...[]byte) error {
+	kept, err := w.queueLine(loan, pieces)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		loan.GiveBack()
+	}
+	b.mark(w)
+	return nil
+}
+
+// QueueBelow is Queue for a line that may wait only if no more than most bytes wait
+// with it, or it alone. ErrFull says that it may not.
+func (w *Writer) QueueBelow(b *Batch, most int, pieces ...[]byte) error {
+	if err := w.queueBelow(most, pieces); err != nil {
 		return err
 	}
 	b.mark(w)
 	return nil
 }
 
-func (w *Writer) queueLine(pieces [][]byte) error {
+func (w *Writer) queueBelow(most int, pieces [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return w.err
 	}
+	if w.queued > 0 {
+		size := 0
+		for _, p := range pieces {
+			size += len(p)
+		}
+		if w.queued+size > most {
+			return ErrFull
+		}
+	}
+	w.addLine(pieces)
+	return nil
+}
+
+// queueLine reports whether it has kept one of the pieces, with the loan.
+func (w *Writer) queueLine(loan *Loan, pieces [][]byte) (kept bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return false, w.err
+	}
+	before := len(w.queue)
+	w.addLine(pieces)
+	if kept = len(w.queue) > before; kept {
+		w.queue[len(w.queue)-1].loan = loan
+	}
+	return kept, nil
+}
+
+var lineEnd = []byte{'\n'}
+
+func (w *Writer) addLine(pieces [][]byte) {
 	for _, p := range pieces {
 		w.add(p)
 	}
 	w.add(lineEnd)
-	return nil
 }
-
-var lineEnd = []byte{'\n'}
 
 func (w *Writer) add(p []byte) {
 	w.queued += len(p)
@@ -80,10 +140,10 @@ func (w *Writer) add(p []byte) {
 		return
 	}
 	if len(w.small) > 0 {
-		w.queue = append(w.queue, w.small)
+		w.queue = append(w.queue, piece{text: w.small})
 		w.small = w.takeSpare()
 	}
-	w.queue = append(w.queue, p)
+	w.queue = append(w.queue, piece{text: p})
 }
 
 func (w *Writer) takeSpare() []byte {
@@ -111,20 +171,25 @@ func (w *Writer) WaitBelow(limit int) {
 
 // Flush brings out what is queued, as far as it goes without waiting. The rest
 // follows by itself.
-func (w *Writer) Flush() {
+func (w *Writer) Flush() { w.flush() }
+
+// flush reports whether it has started the goroutine for the rest.
+func (w *Writer) flush() (started bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.writing {
-		return
+		return false
 	}
 	p := w.head()
 	if p != nil && w.try != nil {
 		p = w.tryAll(p)
 	}
-	if p != nil {
-		w.writing = true
-		go w.writeAll(p)
+	if p == nil {
+		return false
 	}
+	w.writing = true
+	go w.writeAll(p)
+	return true
 }
 
 // maxTries is how often a Flush writes before it leaves the rest to the
@@ -192,11 +257,12 @@ func (w *Writer) head() []byte {
 	w.recycle()
 	if len(w.queue) > 0 {
 		p := w.queue[0]
-		w.queue[0] = nil
+		w.queue[0] = piece{}
 		if w.queue = w.queue[1:]; len(w.queue) == 0 {
 			w.queue = nil
 		}
-		return p
+		w.lent = p.loan
+		return p.text
 	}
 	if len(w.small) == 0 {
 		return nil
@@ -206,9 +272,12 @@ func (w *Writer) head() []byte {
 	return w.sending
 }
 
-// recycle makes the memory of a small that is written the spare one. A piece
-// that was kept is still its owner's to read, and is never written into.
+// recycle makes the memory of a small that is written the spare one, and gives back
+// what was lent. Any other piece that was kept is still its owner's to read, and is
+// never written into.
 func (w *Writer) recycle() {
+	w.lent.GiveBack()
+	w.lent = nil
 	if w.spare == nil && cap(w.sending) <= 2*Large {
 		w.spare = w.sending[:0]
 	}
@@ -296,8 +365,9 @@ func (w *Writer) abort() {
 // flush each once when all are handled, before the next read. It belongs to one
 // goroutine. A nil Batch flushes at once.
 type Batch struct {
-	dirty []*Writer
-	now   time.Time // zero until somebody asks
+	dirty   []*Writer
+	now     time.Time // zero until somebody asks
+	started bool      // since the last Flush
 }
 
 // Now is the time at which the messages of the read were there: that of the
@@ -326,12 +396,28 @@ func (b *Batch) mark(w *Writer) {
 	b.dirty = append(b.dirty, w)
 }
 
-// Flush flushes the Writers that were marked.
+// Started says that a goroutine was started for a message of the read. b may be
+// nil.
+func (b *Batch) Started() {
+	if b != nil {
+		b.started = true
+	}
+}
+
+// Flush flushes the Writers that were marked. What was started runs before it
+// returns, or at least begins to: the next read may wait in the kernel, and who
+// was to run next on that thread would have to be found by another one first.
 func (b *Batch) Flush() {
 	for i, w := range b.dirty {
-		w.Flush()
+		if w.flush() {
+			b.started = true
+		}
 		b.dirty[i] = nil
 	}
 	b.dirty = b.dirty[:0]
 	b.now = time.Time{}
+	if b.started {
+		b.started = false
+		runtime.Gosched()
+	}
 }

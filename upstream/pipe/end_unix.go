@@ -19,8 +19,9 @@ import (
 // by any.
 type End struct {
 	fd       int
-	blocking bool         // what it was before, for Restore
-	full     bool         // the last Read filled its buffer: there is probably more
+	blocking bool // what it was before, for Restore
+	full     bool // the last Read filled its buffer: there is probably more
+	inputs   inputs
 	deadline atomic.Int64 // in Unix nanoseconds; 0 = none
 
 	// Who waits, waits for this pipe too: a byte in it tells that the deadline
@@ -87,13 +88,13 @@ func (e *End) Read(p []byte) (int, error) {
 	defer e.users.RUnlock()
 	for {
 		if !e.full {
-			if err := e.await(unix.POLLIN); err != nil {
+			if err := e.awaitInput(); err != nil {
 				return 0, err
 			}
 		} else if e.unusable() {
 			return 0, os.ErrClosed
 		}
-		n, err := syscall.Read(e.fd, p)
+		n, err := readNow(e.fd, p)
 		e.full = n == len(p)
 		switch {
 		case n > 0:
@@ -113,7 +114,7 @@ func (e *End) TryWrite(p []byte) (int, error) {
 	if e.unusable() {
 		return 0, os.ErrClosed
 	}
-	n, err := syscall.Write(e.fd, p)
+	n, err := writeNow(e.fd, p)
 	if err != nil && !again(err) {
 		return 0, os.NewSyscallError("write", err)
 	}
@@ -158,10 +159,15 @@ func (e *End) await(events int16) error {
 			return nil
 		}
 		if fds[1].Revents != 0 {
-			var told [8]byte
-			_, _ = syscall.Read(e.wake, told[:]) // what is told stands in the fields
+			e.hear()
 		}
 	}
+}
+
+// hear takes what woke the wait: it stands in the fields.
+func (e *End) hear() {
+	var told [8]byte
+	_, _ = syscall.Read(e.wake, told[:])
 }
 
 // timeout is how long to wait, in milliseconds, -1 for ever. The caller holds
@@ -231,6 +237,7 @@ func (e *End) Close() error {
 	defer e.users.Unlock()
 	e.closed = true
 	_ = unix.Close(e.wake)
+	e.inputs.close()
 	return os.NewSyscallError("close", unix.Close(e.fd))
 }
 

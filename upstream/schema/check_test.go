@@ -102,6 +102,22 @@ func TestProblemsAreFew(t *testing.T) {
 	}
 }
 
+// A value of more parts than may be looked at is a problem, and no more; one of as
+// many is checked.
+func TestValueParts(t *testing.T) {
+	s, err := Compile([]byte(`{"type":"array"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := "[" + strings.Repeat("1,", maxValueNodes/2-3) + "1]" // its elements and itself
+	if got := s.Check([]byte("[" + half + "," + half + ",1]")); got != nil {
+		t.Errorf("as many as may be: got %v", got)
+	}
+	if got := s.Check([]byte("[" + half + "," + half + ",1,1]")); len(got) != 1 || !strings.Contains(got[0].Text, "too many parts") {
+		t.Errorf("one more: got %v, want that it cannot be checked", got)
+	}
+}
+
 func TestCompileErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		`[]`:                               `a schema must be an object or a boolean`,

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,8 @@ func newDelivery(ctx context.Context, url string, out *Outgoing) (*delivery, err
 	return d, nil
 }
 
-// keep copies the pieces that may be reused.
+// keep copies the pieces that may be reused, and makes one of those that follow
+// one another.
 func keep(pieces [][]byte) [][]byte {
 	size := 0
 	for _, p := range pieces {
@@ -64,13 +66,20 @@ func keep(pieces [][]byte) [][]byte {
 		}
 	}
 	small := make([]byte, 0, size)
-	kept := make([][]byte, 0, len(pieces))
+	var kept [][]byte
 	for _, p := range pieces {
 		if len(p) < jsonrpc.Large {
 			small = append(small, p...)
-			p = small[len(small)-len(p) : len(small) : len(small)]
+			continue
+		}
+		if len(small) > 0 {
+			kept = append(kept, slices.Clip(small))
+			small = small[len(small):]
 		}
 		kept = append(kept, p)
+	}
+	if len(small) > 0 {
+		kept = append(kept, slices.Clip(small))
 	}
 	return kept
 }
@@ -90,6 +99,10 @@ func (d *delivery) setBody() {
 		d.req.ContentLength += int64(len(p))
 	}
 	d.req.GetBody = func() (io.ReadCloser, error) {
+		if len(d.out.Pieces) == 1 {
+			// net/http knows this to be there, and writes it together with the headers.
+			return io.NopCloser(bytes.NewReader(d.out.Pieces[0])), nil
+		}
 		pieces := net.Buffers(slices.Clone(d.out.Pieces))
 		return io.NopCloser(&pieces), nil
 	}

@@ -28,7 +28,7 @@ type SSE struct {
 
 	ctx    context.Context //nolint:containedctx // the connection's own lifetime
 	cancel context.CancelCauseFunc
-	work   sync.WaitGroup // every goroutine but the one that Close starts
+	crew   *crew // every goroutine but the one that Close starts
 	done   chan struct{}
 	lost   chan struct{}
 
@@ -72,19 +72,20 @@ func DialSSE(ctx context.Context, config HTTPConfig, recv Receiver) (*SSE, error
 		requests:    make(map[uint64]*sseRequest),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.crew = newCrew(s.ctx.Done())
 	s.in = inbox{recv: recv, limit: config.Limit, answered: s.answered}
 	if err := s.dial(ctx); err != nil {
 		s.cancel(err)
 		s.client.CloseIdleConnections()
 		return nil, err
 	}
-	s.work.Go(s.read)
+	s.crew.do(s.read)
 	return s, nil
 }
 
 // Send posts a message on a goroutine of its own. It is refused when too much
 // waits for its turn.
-func (s *SSE) Send(_ *jsonrpc.Batch, out *Outgoing) error {
+func (s *SSE) Send(b *jsonrpc.Batch, out *Outgoing) error {
 	d, err := newDelivery(s.ctx, s.endpoint, out)
 	if err != nil {
 		return err
@@ -111,7 +112,8 @@ func (s *SSE) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 		s.requests[out.ID] = &sseRequest{delivery: d}
 	}
 	s.threads.join(d)
-	s.work.Go(func() { s.deliver(d) })
+	b.Started()
+	s.crew.do(func() { s.deliver(d) })
 	return nil
 }
 
@@ -285,7 +287,7 @@ func (s *SSE) Close() {
 	s.lose(ErrClosed)
 	s.cancel(ErrClosed)
 	go func() {
-		s.work.Wait()
+		s.crew.wait()
 		s.client.CloseIdleConnections()
 		close(s.done)
 	}()

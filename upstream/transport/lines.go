@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -57,6 +58,8 @@ type Lines struct {
 	lost chan struct{}
 	done chan struct{}
 
+	ending atomic.Bool // err is set
+
 	mu      sync.Mutex
 	err     error       // guarded by mu; the first reason to take no more
 	isLost  bool        // guarded by mu; lost is closed
@@ -90,20 +93,16 @@ func NewLines(s Stream, recv Receiver, limit int) *Lines {
 // Send queues a message as one line. It is refused when the server has left
 // more than limit and 4 MiB unread.
 func (c *Lines) Send(b *jsonrpc.Batch, out *Outgoing) error {
-	if err := c.Err(); err != nil {
-		return err
+	if c.ending.Load() {
+		return c.Err()
 	}
-	size := 0
-	for _, p := range out.Pieces {
-		size += len(p)
-	}
-	if queued := c.writer.Queued(); queued > 0 && queued+size > c.limit+backlog {
+	switch err := c.writer.QueueBelow(b, c.limit+backlog, out.Pieces...); {
+	case err == nil:
+		return nil
+	case errors.Is(err, jsonrpc.ErrFull):
 		return ErrCongested
 	}
-	if c.writer.Queue(b, out.Pieces...) != nil {
-		return c.unwritable()
-	}
-	return nil
+	return c.unwritable()
 }
 
 // Abandon leaves it to the caller to tell the server.
@@ -115,9 +114,7 @@ func (c *Lines) Established(string, bool) {}
 // Close begins the end. What is queued and not yet written is dropped.
 func (c *Lines) Close() {
 	c.mu.Lock()
-	if c.err == nil {
-		c.err = ErrClosed
-	}
+	c.refuse(ErrClosed)
 	c.mu.Unlock()
 	c.stream.Close()
 }
@@ -149,12 +146,18 @@ func (c *Lines) run() {
 	c.stopTimer()
 }
 
+// refuse takes no more, for that reason if it is the first. The caller holds mu.
+func (c *Lines) refuse(err error) {
+	if c.err == nil {
+		c.err = err
+		c.ending.Store(true)
+	}
+}
+
 func (c *Lines) lose(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-	}
+	c.refuse(err)
 	if !c.isLost {
 		c.isLost = true
 		close(c.lost)
@@ -187,7 +190,9 @@ func (c *Lines) stopTimer() {
 func (c *Lines) read() error {
 	var b jsonrpc.Batch
 	defer b.Flush()
-	var lines source = jsonrpc.NewReader(c.stream.Input(), c.limit, b.Flush)
+	reader := jsonrpc.NewReader(c.stream.Input(), c.limit, b.Flush)
+	reader.Ahead(&c.message)
+	var lines source = reader
 	if choosy, ok := c.stream.(interface{ check(lines source) source }); ok {
 		lines = choosy.check(lines)
 	}
@@ -203,7 +208,7 @@ func (c *Lines) read() error {
 		if first {
 			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
-		c.deliver(&b, line)
+		c.deliver(&b, line, reader.Loan())
 	}
 }
 
@@ -226,7 +231,7 @@ func passedOver(err error) (id []byte, ok bool) {
 // byteOrderMark is what some runtimes on Windows begin their output with.
 var byteOrderMark = []byte("\uFEFF")
 
-func (c *Lines) deliver(b *jsonrpc.Batch, line []byte) {
+func (c *Lines) deliver(b *jsonrpc.Batch, line []byte, loan *jsonrpc.Loan) {
 	if len(line) >= jsonrpc.Large {
 		defer func() { c.message = jsonrpc.Message{} }() // it would keep the line while nothing comes
 	}
@@ -235,6 +240,7 @@ func (c *Lines) deliver(b *jsonrpc.Batch, line []byte) {
 		c.deliverBatch(b, line)
 		return
 	}
+	c.message.Loan = loan
 	c.deliverParsed(b, err)
 }
 

@@ -37,6 +37,8 @@ func (r *recorder) Failed(out *Outgoing, err error) {
 	r.note(fmt.Sprintf("failed %d: %v", out.ID, err))
 }
 
+func (r *recorder) Missed() { r.note("missed") }
+
 func (r *recorder) note(event string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

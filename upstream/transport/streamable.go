@@ -45,7 +45,7 @@ type Streamable struct {
 
 	ctx    context.Context //nolint:containedctx // the connection's own lifetime
 	cancel context.CancelCauseFunc
-	work   sync.WaitGroup // every goroutine but the one that Close starts
+	crew   *crew // every goroutine but the one that Close starts
 	done   chan struct{}
 	lost   chan struct{}
 
@@ -90,6 +90,7 @@ func NewStreamable(config HTTPConfig, recv Receiver) *Streamable {
 		rooms:       newRooms(),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.crew = newCrew(s.ctx.Done())
 	return s
 }
 
@@ -97,7 +98,7 @@ func NewStreamable(config HTTPConfig, recv Receiver) *Streamable {
 // change any more. What is no request is refused when the server has left too
 // many of that kind unread: a server could else make weir hold any number of
 // answers.
-func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
+func (s *Streamable) Send(b *jsonrpc.Batch, out *Outgoing) error {
 	x, err := s.newExchange(out)
 	if err != nil {
 		return err
@@ -126,7 +127,8 @@ func (s *Streamable) Send(_ *jsonrpc.Batch, out *Outgoing) error {
 		x.slots, x.ended = s.noticeSlots, func() { s.noticeEnded(x.size()) }
 		s.threads.join(x.delivery)
 	}
-	s.work.Go(x.run)
+	b.Started()
+	s.crew.do(x.run)
 	return nil
 }
 
@@ -167,7 +169,7 @@ func (s *Streamable) Established(version string, modern bool) {
 	}
 	s.established = true
 	s.version = version
-	s.work.Go(s.listen)
+	s.crew.do(s.listen)
 }
 
 // Close ends every request. A legacy session is ended at the server too, for
@@ -188,7 +190,7 @@ func (s *Streamable) Close() {
 		if !forgotten {
 			s.endSession()
 		}
-		s.work.Wait()
+		s.crew.wait()
 		s.client.CloseIdleConnections()
 		close(s.done)
 	}()

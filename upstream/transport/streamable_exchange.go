@@ -29,7 +29,7 @@ func (s *Streamable) newExchange(out *Outgoing) (*exchange, error) {
 	x.in = inbox{recv: s.recv, limit: s.config.Limit, origin: out.ID}
 	if out.ID != 0 {
 		x.in.id = appendID(out.ID)
-		x.in.settle, x.in.forgets = x.settle, x.meetsForgotten
+		x.in.settle, x.in.forgets = func() { s.retire(x) }, x.meetsForgotten
 	}
 	return x, nil
 }
@@ -98,9 +98,9 @@ func (x *exchange) forgotten() {
 	x.fail(ErrSessionLost)
 }
 
-// settle is told that the answer is there. The server should end the stream
+// settleStream is told that the answer is there. The server should end the stream
 // now, and may take a moment for it.
-func (x *exchange) settle() {
+func (x *exchange) settleStream() {
 	x.s.retire(x)
 	x.cancelAfter(answerGrace)
 }
@@ -204,6 +204,7 @@ func readBody(resp *http.Response, limit int, room *room) ([]byte, error) {
 func (x *exchange) follow(resp *http.Response) {
 	body := resp.Body
 	defer func() { body.Close() }()
+	x.in.settle = x.settleStream
 	events := newEventReader(body, x.s.config.Limit, x.in.batch.Flush)
 	events.room = x.s.rooms.stream(x.req.Context())
 	defer events.room.leave()

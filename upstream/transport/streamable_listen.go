@@ -84,6 +84,9 @@ func isRefused(err error) bool {
 const steady = 10 * time.Second
 
 func (l *listener) follow(resp *http.Response) {
+	if l.opened && l.events.lastID == "" {
+		l.s.recv.Missed()
+	}
 	l.opened = true
 	l.events.continueOn(resp.Body)
 	begin := time.Now()

@@ -317,46 +317,61 @@ func TestStreamableListening(t *testing.T) {
 		hour    [2]int // how many GETs in an hour: at least, at most
 		lost    bool
 		lastIDs string // of the first three
+		missed  bool   // something may be, with each stream but the first
 	}{
-		{"405", func(int) (*http.Response, error) { return respond(405, "", ""), nil }, [2]int{1, 1}, false, ""},
-		{"404 from the start", func(int) (*http.Response, error) { return respond(404, "", ""), nil }, [2]int{1, 1}, false, ""},
-		{"HTML", func(int) (*http.Response, error) { return respond(200, "text/html", "<p>"), nil }, [2]int{1, 1}, false, ""},
-		{"500", func(int) (*http.Response, error) { return respond(500, "", ""), nil }, [2]int{10, 40}, false, ",,"},
-		{"400", func(int) (*http.Response, error) { return respond(400, "", ""), nil }, [2]int{10, 40}, false, ",,"},
-		{"no connection", func(int) (*http.Response, error) { return nil, errors.New("refused") }, [2]int{10, 40}, false, ",,"},
+		{"405", func(int) (*http.Response, error) { return respond(405, "", ""), nil }, [2]int{1, 1}, false, "", false},
+		{"404 from the start", func(int) (*http.Response, error) { return respond(404, "", ""), nil }, [2]int{1, 1}, false, "", false},
+		{"HTML", func(int) (*http.Response, error) { return respond(200, "text/html", "<p>"), nil }, [2]int{1, 1}, false, "", false},
+		{"500", func(int) (*http.Response, error) { return respond(500, "", ""), nil }, [2]int{10, 40}, false, ",,", false},
+		{"400", func(int) (*http.Response, error) { return respond(400, "", ""), nil }, [2]int{10, 40}, false, ",,", false},
+		{"no connection", func(int) (*http.Response, error) { return nil, errors.New("refused") }, [2]int{10, 40}, false, ",,", false},
 		{"retry later", func(int) (*http.Response, error) {
 			resp := respond(503, "", "")
 			resp.Header.Set("Retry-After", "1800")
 			return resp, nil
-		}, [2]int{2, 3}, false, ","},
-		{"empty streams", func(int) (*http.Response, error) { return respond(200, typeStream, ""), nil }, [2]int{10, 40}, false, ",,"},
+		}, [2]int{2, 3}, false, ",", false},
+		{"empty streams", func(int) (*http.Response, error) { return respond(200, typeStream, ""), nil }, [2]int{10, 40}, false, ",,", true},
 		{"at the pace of retry", func(n int) (*http.Response, error) {
 			return respond(200, typeStream, "retry: 60000\n"+event(strings.Repeat("i", n))), nil
-		}, [2]int{60, 60}, false, ",i,ii"},
+		}, [2]int{60, 60}, false, ",i,ii", false},
 		{"retry of nothing", func(n int) (*http.Response, error) {
 			if n > 3 {
 				return hold(""), nil
 			}
 			return respond(200, typeStream, "retry: 0\n"+event("i")), nil
-		}, [2]int{4, 4}, false, ",i,i"},
-		{"held", func(int) (*http.Response, error) { return hold(":\n\n"), nil }, [2]int{1, 1}, false, ""},
+		}, [2]int{4, 4}, false, ",i,i", false},
+		{"broken off, and not there for a while", func(n int) (*http.Response, error) {
+			if n == 2 {
+				return nil, errors.New("refused")
+			}
+			if n > 3 {
+				return hold(""), nil
+			}
+			return respond(200, typeStream, "data: {\"jsonrpc\":\"2.0\",\"method\":\"n\"}\n\n"), nil
+		}, [2]int{4, 4}, false, ",,", true},
+		{"held", func(int) (*http.Response, error) { return hold(":\n\n"), nil }, [2]int{1, 1}, false, "", false},
 		{"404 later", func(n int) (*http.Response, error) {
 			if n > 1 {
 				return respond(404, "", ""), nil
 			}
 			return respond(200, typeStream, event("i")), nil
-		}, [2]int{2, 2}, true, ",i"},
+		}, [2]int{2, 2}, true, ",i", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var lastIDs []string
+				opened := 0
 				s, r := connectBubble(func(req *http.Request) (*http.Response, error) {
 					if req.Method != http.MethodGet {
 						return respond(405, "", ""), nil
 					}
 					lastIDs = append(lastIDs, req.Header.Get("Last-Event-ID"))
-					return tt.answer(len(lastIDs))
+					resp, err := tt.answer(len(lastIDs))
+					if err == nil && isSuccess(resp) {
+						opened++
+					}
+					return resp, err
 				})
 				shakeHands(t, s, r)
 				<-time.After(time.Hour - time.Second)
@@ -372,6 +387,15 @@ func TestStreamableListening(t *testing.T) {
 				}
 				s.Close()
 				<-s.Done()
+				missed := 0
+				for _, a := range r.rest() {
+					if a.Missed {
+						missed++
+					}
+				}
+				if want := opened - 1; tt.missed && missed != want || !tt.missed && missed != 0 {
+					t.Errorf("%d times something may have been missed, on %d streams", missed, opened)
+				}
 			})
 		})
 	}

@@ -31,6 +31,7 @@ type arrival struct {
 	ID     string // of Malformed
 	Err    error  // of Malformed and Failed
 	Failed uint64 // the request
+	Missed bool
 }
 
 // inspector is a Receiver that keeps what it is told.
@@ -47,6 +48,8 @@ func (r inspector) Malformed(_ *jsonrpc.Batch, id []byte, err error) {
 }
 
 func (r inspector) Failed(out *Outgoing, err error) { r.got <- arrival{Failed: out.ID, Err: err} }
+
+func (r inspector) Missed() { r.got <- arrival{Missed: true} }
 
 func (r inspector) Stderr([]byte) { panic("no child here") }
 
@@ -143,7 +146,7 @@ func goroutineLeft() string {
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for _, ours := range []string{
 		"transport.(*exchange)", "transport.(*listener)", "transport.(*Streamable).listen",
-		"transport.(*delivery)", "transport.(*SSE)", "transport.(*Lines)", "transport.(*frames)",
+		"transport.(*delivery)", "transport.(*SSE)", "transport.(*crew)", "transport.(*Lines)", "transport.(*frames)",
 	} {
 		if bytes.Contains(stacks, []byte(ours)) {
 			return ours
@@ -606,6 +609,40 @@ func TestStreamableManyInFlight(t *testing.T) {
 		}
 		seen[got.Origin] = true
 	}
+}
+
+// Each write to a connection may wake the server by itself.
+func TestStreamableWritesSmallMessageAtOnce(t *testing.T) {
+	url := newServer(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, 200, answer7) })
+	var written writeCounter
+	rt := NewRoundTripper()
+	dial := rt.DialContext
+	rt.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		written.Conn = conn
+		return &written, err
+	}
+	s, r := connectTo(t, HTTPConfig{URL: url, Limit: httpLimit, RoundTripper: rt})
+	out := legacy(7, "ping") // of two pieces
+	for n := range int32(3) {
+		post(t, s, out)
+		if got := r.next(t); got.Raw != answer7 {
+			t.Fatalf("got %+v", got)
+		}
+		if got := written.writes.Load(); got != n+1 {
+			t.Errorf("after %d messages: got %d writes", n+1, got)
+		}
+	}
+}
+
+type writeCounter struct {
+	net.Conn
+	writes atomic.Int32
+}
+
+func (c *writeCounter) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
 }
 
 // Small pieces may be reused after Send, and Failed gives them back as they were.

@@ -74,7 +74,7 @@ type Outgoing struct {
 // method may block.
 type Receiver interface {
 	// Receive takes a message; m is good until it returns, one of jsonrpc.Large
-	// bytes or more for ever. It holds no line ends. origin is the request on whose own stream the message came, 0 where the transport
+	// bytes or more until who took it ends its Loan. It holds no line ends. origin is the request on whose own stream the message came, 0 where the transport
 	// cannot tell.
 	Receive(b *jsonrpc.Batch, m *jsonrpc.Message, origin uint64)
 
@@ -86,6 +86,11 @@ type Receiver interface {
 	// Failed ends a request: no answer to it will come. out is the connection's
 	// own copy, and the receiver's from then on.
 	Failed(out *Outgoing, err error)
+
+	// Missed tells that a legacy server may have said something unasked that nobody
+	// heard: the stream for that had ended, with no event to go on from, and is open
+	// again. What it says from now on is heard.
+	Missed()
 
 	// Stderr takes one line that a child process wrote to its standard error.
 	Stderr(line []byte)

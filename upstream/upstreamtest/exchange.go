@@ -251,7 +251,7 @@ func (x *exchange) reply(member string, value []byte) {
 // oneLine takes the line ends out of a script's JSON, and nothing else that
 // would matter.
 func oneLine(raw []byte) []byte {
-	if !bytes.ContainsAny(raw, "\r\n") {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return raw
 	}
 	var b bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 )
 
@@ -89,7 +90,7 @@ type lineWay struct {
 	errOut io.Writer
 }
 
-func (w *lineWay) send(message []byte) { w.raw(append(bytes.Clone(message), '\n')) }
+func (w *lineWay) send(message []byte) { w.raw(slices.Concat(message, []byte{'\n'})) }
 
 func (w *lineWay) raw(text []byte) {
 	w.turn <- struct{}{}
