@@ -97,6 +97,7 @@ func noServer(name string) error {
 func (w *world) config() *Config {
 	cfg := &Config{
 		Servers: make([]Server, len(w.exposed)), Names: w.names, Policy: w.policy, Principal: w.principal,
+		Expose: w.exposure, MaxTools: w.maxTools,
 		MaxAge: w.maxAge, Patience: w.patience, Notice: w.notice, MessageLimit: w.limit, Audit: w.audit,
 	}
 	for i, s := range w.exposed {

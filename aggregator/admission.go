@@ -11,6 +11,7 @@ type query struct {
 	subject string           // what names it
 	params  []jsonrpc.Member // of the request; nil where there is more than one subject
 	modern  bool
+	known   *way // to a tool of this name; nil where it is yet to be found
 }
 
 // admit lets a call of a tool pass all that it must pass, in this order, or says
@@ -40,7 +41,7 @@ func (v *view) checkPolicy(s *session, q query, t *target) *refusal {
 	case !t.verdict.Callable():
 		s.a.log.Info().Str("upstream", t.tool.Server).Str("tool", t.name).
 			Stringer("rule", t.verdict.Pos).Msg("call refused by policy")
-		return &refusal{result: s.a.deniedResult(t.tool, t.verdict, q.modern)}
+		return &refusal{result: s.a.deniedResult(t.tool, *t.verdict, q.modern)}
 	}
 	return nil
 }

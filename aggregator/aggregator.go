@@ -36,6 +36,8 @@ type Config struct {
 	Names     namespace.Rules
 	Policy    *policy.Policy   // nil denies everything
 	Principal policy.Principal // whom every Session serves: the policy is theirs
+	Expose    Exposure         // how hosts learn of tools
+	MaxTools  int              // in a list, weir's own among them; 0 = as many as there are, or with ExposeAuto as the host bears
 	MaxAge    time.Duration    // of stored lists; 0 = DefaultMaxAge
 	Patience  time.Duration    // for the first list; 0 = DefaultPatience
 	Store     *catalog.Store   // required
@@ -63,6 +65,10 @@ type Config struct {
 	Audit *audit.Log // who asked for what, and what became of it; nil for nowhere
 	// Telemetry is where spans of requests go; nil for nowhere.
 	Telemetry *telemetry.Exporter
+
+	// Stored is called whenever lists of a server were put on the disk. It must not
+	// wait. nil for nothing.
+	Stored func()
 
 	// Answered is called whenever a new host has had its first answer, for what need
 	// not keep it waiting: on a goroutine that Close waits for. nil for nothing.
@@ -114,7 +120,7 @@ type Aggregator struct {
 	serverInfo []byte // raw
 
 	shaping sync.Mutex // one at a time makes a world, or opens it
-	merging sync.Mutex // one merge at a time, so that the last one is the newest
+	merging merging
 	world   atomic.Pointer[world]
 	view    atomic.Pointer[view] // of the world
 	problem atomic.Pointer[string]
@@ -122,6 +128,8 @@ type Aggregator struct {
 	opening sync.Once
 	opened  atomic.Bool
 	variant catalog.Variant // what lists are stored under; written once by open
+
+	rehearsing bool // no server is to be started or asked
 
 	ctx    context.Context //nolint:containedctx // the life of the Aggregator itself
 	cancel context.CancelFunc
@@ -172,7 +180,7 @@ func New(cfg Config) *Aggregator {
 		jsonrpc.NewMember("version", jsonrpc.AppendString(nil, cfg.Version)),
 	})
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.storing = newStoring(cfg.Store, cfg.Log, a.spawn)
+	a.storing = newStoring(cfg.Store, cfg.Stored, cfg.Log, a.spawn)
 	a.pushes.push = a.pushChanges
 	a.set = upstream.NewSet(nil, upstream.Options{
 		Name: "weir", Version: cfg.Version,
@@ -247,6 +255,10 @@ func (a *Aggregator) open(p upstream.Peer) {
 		a.variant = catalog.Variant{Modern: p.Modern, Capabilities: string(p.Capabilities)}
 		wanted, untried := a.load(a.world.Load().servers)
 		a.setSnapshot()
+		if a.rehearsing {
+			a.rehearse(untried)
+			return
+		}
 		a.set.Open(p)
 		a.list(wanted, untried)
 	})
@@ -339,7 +351,7 @@ func (e *events) Notification(u *upstream.Upstream, b *jsonrpc.Batch, m *jsonrpc
 		a.logged(b, from, m, work)
 	case "notifications/elicitation/complete":
 		a.elicitationComplete(b, from, m)
-	case "notifications/resources/updated":
+	case updatedMethod:
 		a.updated(b, from, m)
 	case "notifications/tasks/status":
 		a.taskStatus(b, from, m)

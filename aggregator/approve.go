@@ -36,16 +36,16 @@ var kindOf = map[*operation]policy.Kind{
 }
 
 // forwardApproved forwards what the policy wants a person to approve.
-func (s *session) forwardApproved(r *request, op *operation, subject string, t target) {
+func (s *session) forwardApproved(r *request, op *operation, subject string, t *target) {
 	if s.continues(r, op) {
 		s.send(r, op, t, op.digestOf(r.params))
 		return
 	}
-	s.tell(&r.told, &t)
+	s.tell(&r.told, t)
 	asked, refused := s.subjectOf(op, t, r.modern)
 	switch {
 	case refused != nil:
-		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, &t, refused)
+		s.recordRefused(r.told, op, query{subject: subject, params: r.params}, t, refused)
 		s.refuseWith(&s.batch, r.id, refused)
 	case s.approvals.Remembers(asked):
 		s.send(r, op, t, op.digestOf(r.params))
@@ -54,15 +54,31 @@ func (s *session) forwardApproved(r *request, op *operation, subject string, t t
 	}
 }
 
-// send forwards a request that is approved.
-func (s *session) send(r *request, op *operation, t target, approved *digest) {
-	if c := s.begin(r, op); c != nil {
-		c.approved = approved
-		c.bind(t, r.params, r.meta)
-		if c.mayBeSpent() {
-			c.first.Spent = spentCall
-		}
-		c.do(&s.batch)
+// send forwards a request that nothing stands in the way of any more. approved is
+// what of it a person had to approve; nil otherwise. It is begin, bind and do at
+// once: only the last is seen by anybody else.
+func (s *session) send(r *request, op *operation, t *target, approved *digest) {
+	c := s.newCall(r, op)
+	c.approved = approved
+	meta := leveled(r.meta, r.modern, s.level) // which the reader alone writes
+	c.outfit(t, r.params, meta, c.keptFor(t, r.params, meta))
+	if c.mayBeSpent() {
+		c.first.Spent = spentCall
+	}
+	var over error
+	s.mu.Lock()
+	entered := s.enter(c)
+	if entered {
+		over = c.takeShare()
+	}
+	s.mu.Unlock()
+	switch {
+	case !entered:
+		s.refuseMore(r)
+	case over != nil:
+		c.finish(&s.batch, upstream.Answer{Err: over})
+	default:
+		c.submit(&s.batch)
 	}
 }
 
@@ -73,13 +89,13 @@ func (op *operation) digestOf(params []jsonrpc.Member) *digest {
 
 // subjectOf is what a person is asked about a target. What is no use of the item
 // cannot be approved, and nothing that nobody could read.
-func (s *session) subjectOf(op *operation, t target, modern bool) (*approval.Call, *refusal) {
+func (s *session) subjectOf(op *operation, t *target, modern bool) (*approval.Call, *refusal) {
 	kind, approvable := kindOf[op]
 	if !approvable {
 		return nil, s.unapproved(op, t, modern, "what the user must approve has no "+op.method, false)
 	}
 	return s.newApproval(op, approval.Subject{
-		Server: t.server.Name, Kind: kind, Name: t.name, Arguments: t.arguments, Definition: t.definition(), Why: askedBy(t.verdict),
+		Server: t.server.Name, Kind: kind, Name: t.name, Arguments: t.arguments, Definition: t.definition(), Why: askedBy(*t.verdict),
 	}, modern)
 }
 
@@ -119,11 +135,11 @@ func (t *target) definition() []byte {
 func (s *session) errandFor(op *operation, subject string, asked *approval.Call, params []jsonrpc.Member) *errand {
 	params = cloneMembers(params)
 	return &errand{asked: asked, params: params, run: func(b *jsonrpc.Batch, c *call) {
-		t, refused := s.target(op, subject, params, c.modern)
+		t, refused := s.target(op, query{subject: subject, params: params, modern: c.modern})
 		if refused == nil {
 			var now *approval.Call
-			if now, refused = s.subjectOf(op, t, c.modern); refused == nil && !now.Same(asked) {
-				refused = s.unapproved(op, t, c.modern, "it has changed while it waited for the user's approval", true)
+			if now, refused = s.subjectOf(op, &t, c.modern); refused == nil && !now.Same(asked) {
+				refused = s.unapproved(op, &t, c.modern, "it has changed while it waited for the user's approval", true)
 			}
 		}
 		if refused != nil {
@@ -132,7 +148,7 @@ func (s *session) errandFor(op *operation, subject string, asked *approval.Call,
 		}
 		meta, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(params, "_meta")) // it was parsed before
 		c.approved = op.digestOf(params)
-		if c.bind(t, params, meta) {
+		if c.bind(&t, params, meta) {
 			c.do(b)
 		}
 	}}
@@ -146,9 +162,9 @@ func (s *session) whenApproved(r *request, op *operation, e *errand) {
 
 // seekApprovalOf forwards what the policy wants a person to approve and what had
 // to wait before.
-func (c *call) seekApprovalOf(ctx context.Context, subject string, t target, params []jsonrpc.Member) {
+func (c *call) seekApprovalOf(ctx context.Context, subject string, t *target, params []jsonrpc.Member) {
 	c.s.mu.Lock()
-	c.s.tell(&c.told, &t)
+	c.s.tell(&c.told, t)
 	c.s.mu.Unlock()
 	asked, refused := c.s.subjectOf(c.op, t, c.modern)
 	if refused != nil {
@@ -243,7 +259,7 @@ func (c *call) answeredForm(e *errand, answer []byte) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.mu.Lock()
 	c.cancel = cancel
-	ended := s.calls[c.key] != c
+	ended := !s.calls.has(c)
 	s.mu.Unlock()
 	if ended {
 		cancel()
@@ -284,8 +300,8 @@ func (c *call) unapproved(b *jsonrpc.Batch, e *errand, why string, retryable boo
 	c.refuse(b, c.s.a.unapproved(c.op, e.asked.Server, e.asked.Name, c.modern, withRule(why, e.asked.Why()), retryable))
 }
 
-func (s *session) unapproved(op *operation, t target, modern bool, why string, retryable bool) *refusal {
-	return s.a.unapproved(op, t.server.Name, t.name, modern, withRule(why, askedBy(t.verdict)), retryable)
+func (s *session) unapproved(op *operation, t *target, modern bool, why string, retryable bool) *refusal {
+	return s.a.unapproved(op, t.server.Name, t.name, modern, withRule(why, askedBy(*t.verdict)), retryable)
 }
 
 func withRule(why, rule string) string {

@@ -43,7 +43,11 @@ type judged struct {
 	pos   policy.Position
 }
 
+// judgedAs is what a record tells of a verdict; nil is none.
 func judgedAs(v *policy.Verdict) judged {
+	if v == nil {
+		return judged{}
+	}
 	j := judged{level: v.Level, asked: v.Reason != "" || v.Level != policy.Deny, rule: v.Rule, pos: v.Pos}
 	switch {
 	case v.Ask && v.Level > policy.Deny:
@@ -70,7 +74,7 @@ func (t *account) duration() time.Duration {
 // tell notes what a request is for, the verdict on that, and the arguments if they
 // are recorded.
 func (s *session) tell(told *account, t *target) {
-	told.from, told.server, told.name, told.judged = t.server, t.server.Name, t.name, judgedAs(&t.verdict)
+	told.from, told.server, told.name, told.judged = t.server, t.server.Name, t.name, judgedAs(t.verdict)
 	if s.a.world.Load().audit.TakesArguments() {
 		told.args = bytes.Clone(t.arguments)
 	}
@@ -181,7 +185,7 @@ func (s *session) recordRefused(told account, op *operation, q query, t *target,
 	if refused != nil {
 		r.ResponseBytes = len(refused.result)
 	}
-	verdict := &t.verdict
+	verdict := t.verdict
 	if t.server != nil {
 		told.from, r.Server, r.Name = t.server, t.server.Name, t.name
 	} else if refused != nil && refused.unknown {

@@ -83,14 +83,14 @@ func TestCallThatIsKnownIsNotSpent(t *testing.T) {
 	defer a.Close()
 	for _, known := range []bool{false, true} {
 		s, asker := newSession(a, io.Discard), new(server)
-		c := &call{s: s, op: toolCall, server: asker, key: "1", answered: true}
+		c := &call{s: s, op: toolCall, server: asker, key: keyOf([]byte("1")), answered: true}
 		c.first.Sink = c
-		s.calls[c.key] = c
+		s.calls.add(c)
 		if known && s.oldestAsker(asker) != c {
 			t.Fatal("the call was not found")
 		}
 		spentCall(&c.first)
-		if kept := c.s == s; kept != known {
+		if kept := s.spares.given.Load() != c; kept != known {
 			t.Errorf("a call that is known (%v): kept %v, want %v", known, kept, known)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
@@ -71,6 +72,7 @@ func (h *slowHost) read() []string {
 			lines <- line
 		}
 	}()
+	pass(2 * pushDelay)
 	synctest.Wait()
 	got := make([]string, len(lines))
 	for i := range got {
@@ -209,8 +211,8 @@ func TestSlowHost(t *testing.T) {
 		}
 		h.s.mu.Lock()
 		waiting := 0
-		for key := range h.s.calls {
-			if key[0] == '2' {
+		for c := range h.s.calls.all() {
+			if c.key.number/1000 == 2 {
 				waiting++
 			}
 		}
@@ -229,6 +231,35 @@ func TestSlowHost(t *testing.T) {
 		}
 		if len(got) != len(want) {
 			t.Errorf("got answers to %d requests, want %d", len(got), len(want))
+		}
+	})
+}
+
+// TestSlowHostIsToldOfChanges: a host that has left much unread is told that a list
+// has changed when it reads on, though nothing changes any more.
+func TestSlowHostIsToldOfChanges(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		script := gateScript()
+		script.Rules = append([]upstreamtest.Rule{{On: "tools/call gate", Do: []upstreamtest.Step{
+			{Reply: raw(`{"content":[{"type":"text","text":"$fill"}]}`), Fill: 1 << 20},
+		}}}, script.Rules...)
+		big, changing := upstreamtest.New(script), upstreamtest.New(withTools("x"))
+		h := newSlowHost(t, config(t, map[string]*upstreamtest.Server{"big": big, "changing": changing}, "big", "changing"))
+		for id := range maxUnwritten>>20 + 4 {
+			h.write(legacy.call(strconv.Itoa(1000+id), "big__gate", "{}"))
+		}
+		for _, name := range []string{"y", "z"} {
+			changing.SetTools(upstreamtest.Tool(name))
+			pass(time.Second)
+		}
+		n := 0
+		for _, line := range h.read() {
+			if strings.Contains(line, "notifications/tools/list_changed") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the host was told %d times, want once", n)
 		}
 	})
 }

@@ -87,7 +87,8 @@ func (s *server) outdate(kinds kindSet) {
 }
 
 // nextTry is closed with the next try to list, which is a new one if the list of
-// this kind is not asked for now.
+// this kind is not asked for now. It comes without a pause, unless the server has
+// asked for one.
 func (s *server) nextTry(k catalog.Kind) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +99,7 @@ func (s *server) nextTry(k catalog.Kind) <-chan struct{} {
 	case s.comparison.asking.has(k):
 	case s.refreshing:
 		s.due |= only(k)
+		offer(s.urged)
 	default:
 		s.ask(only(k))
 	}
@@ -157,7 +159,7 @@ func (s *server) compareFirst(ctx context.Context, op *operation) error {
 func (s *server) incomparable() error {
 	return upstream.ProtocolError{Fault: &upstream.Fault{
 		Server: s.Name, Retryable: true,
-		Text: "the server does not tell its lists, so weir cannot say whether they have changed",
+		Text: "the server does not tell its lists, so weir cannot know what it would send to",
 		Hint: "Nothing was sent. Try again later.",
 	}}
 }

@@ -109,6 +109,9 @@ func (s *session) appendSelf(dst []byte, revision string) []byte {
 	claims := v.claims()
 	dst = claims.Append(append(dst, `,"capabilities":`...), revision)
 	instructions := cmp.Or(v.notice, v.snapshot.Instructions(v.instructs))
+	if text := v.instructsToFind(); text != "" { // first, since some hosts cut off the end
+		instructions = strings.TrimRight(text+"\n\n"+instructions, "\n")
+	}
 	if text := v.instructsToLogIn(); text != "" {
 		instructions = strings.TrimLeft(instructions+"\n\n"+text, "\n")
 	}

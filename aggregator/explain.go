@@ -89,21 +89,20 @@ func (v *view) itemOf(u Use) *catalog.Route {
 	return nil
 }
 
-// split reads a name that nobody lists as one of a server that is named in it.
-// It serves explanations only: calls go by what is listed.
+// split reads a name that nobody lists as one of a server that is named in it. It
+// serves to explain, and to find whose list has to be waited for: calls go by what
+// is listed.
 func (v *view) split(name string) (server, original string) {
 	if own, ok := strings.CutPrefix(name, namespace.Reserved); ok {
 		return policy.Own, own
 	}
 	for _, s := range v.exposed {
-		for _, known := range append([]string{s.Name, s.Prefix}, s.Aliases...) {
-			head := namespace.Head(v.names, namespace.Server{Prefix: known})
-			if original, ok := strings.CutPrefix(name, head); ok && head != "" {
-				return s.Name, original
-			}
+		tool, ok := namespace.Behind(v.names, namespace.Server{Name: s.Name, Prefix: s.Prefix, Aliases: s.Aliases}, name)
+		if ok && (server == "" || len(tool) < len(original)) {
+			server, original = s.Name, tool
 		}
 	}
-	return "", ""
+	return server, original
 }
 
 // Items returns what the servers list, by the servers' names and by their own

@@ -281,7 +281,7 @@ func (a *Aggregator) busy() map[*tally]load {
 func (s *session) load(busy map[*tally]load) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.calls {
+	for c := range s.calls.all() {
 		if c.server == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/upstream"
@@ -38,33 +39,40 @@ func (a *Aggregator) unfollow(f followed) bool {
 const agreeTime = 2 * time.Second
 
 // followAll makes the servers tell what a modern host's subscription asks for,
-// and returns what none has refused. Where ctx ends before, that is all.
+// and returns what none has refused. Where ctx ends before, that is all. Who has
+// not answered when the time is over is asked again until it does.
 func (a *Aggregator) followAll(ctx context.Context, all []followed) []followed {
 	answers := make(chan followAnswer, len(all))
-	pending := 0
+	var asked []*agreement
 	for _, f := range all {
-		switch {
-		case !a.follow(f):
-		case f.task:
-			pending++
-			f.server.up.WatchTask(f.name, func(granted bool) { answers <- followAnswer{f, granted} })
-		default:
-			pending++
-			a.awaitFarewell(ctx, f)
-			a.tell(f, resourceSubscribe, &agreement{f, answers})
+		if !a.follow(f) {
+			continue
 		}
+		g := &agreement{a: a, to: f, answers: answers}
+		asked = append(asked, g)
+		if f.task {
+			f.server.up.WatchTask(f.name, func(granted bool) { g.answer(granted) })
+			continue
+		}
+		a.awaitFarewell(ctx, f)
+		a.tell(f, resourceSubscribe, g)
 	}
 	late := time.NewTimer(agreeTime)
 	defer late.Stop()
-	for ; pending > 0; pending-- {
+	for pending := len(asked); pending > 0; {
 		select {
 		case answer := <-answers:
+			pending--
 			if !answer.agreed {
 				a.unfollow(answer.to)
 				all = slices.DeleteFunc(all, func(f followed) bool { return f == answer.to })
 			}
 		case <-late.C:
-			return all
+			for _, g := range asked {
+				if g.assume() {
+					pending--
+				}
+			}
 		case <-ctx.Done():
 			return all
 		}
@@ -72,24 +80,84 @@ func (a *Aggregator) followAll(ctx context.Context, all []followed) []followed {
 	return all
 }
 
-// followAnswer is a server's answer to a subscription to a resource.
+// followAnswer is a server's answer to a subscription.
 type followAnswer struct {
 	to     followed
 	agreed bool
 }
 
-// agreement is the Sink of such a subscription.
+// agreement is the Sink of a subscription to a resource, and waits for the word on
+// that to a task.
 type agreement struct {
+	a       *Aggregator
 	to      followed
 	answers chan<- followAnswer // with room for it
+	settled atomic.Bool         // by the answer, or by the time
 }
+
+// answer takes the server's word, and reports whether it comes in time.
+func (g *agreement) answer(agreed bool) (inTime bool) {
+	if inTime = g.assume(); inTime {
+		g.answers <- followAnswer{g.to, agreed}
+	}
+	return inTime
+}
+
+// assume takes a server that has not answered yet for one that agrees. It reports
+// false if it has.
+func (g *agreement) assume() bool { return g.settled.CompareAndSwap(false, true) }
 
 // Progress implements upstream.Sink.
 func (*agreement) Progress(*jsonrpc.Batch, *jsonrpc.Message) {}
 
 // Done implements upstream.Sink.
 func (g *agreement) Done(_ *jsonrpc.Batch, a upstream.Answer) {
-	g.answers <- followAnswer{g.to, a.Err == nil && a.Message.Kind == jsonrpc.Response}
+	taken := a.Err == nil && a.Message.Kind == jsonrpc.Response
+	switch inTime := g.answer(taken); {
+	case inTime:
+	case taken:
+		g.a.missed(g.to)
+	case a.Err != nil:
+		g.a.insist(g.to)
+	}
+}
+
+// insistent is the Sink of a subscription that its host believes to hold, and to
+// have held all the time.
+type insistent struct {
+	a  *Aggregator
+	to followed
+}
+
+// Progress implements upstream.Sink.
+func (*insistent) Progress(*jsonrpc.Batch, *jsonrpc.Message) {}
+
+// Done implements upstream.Sink.
+func (i *insistent) Done(_ *jsonrpc.Batch, a upstream.Answer) {
+	if a.Err != nil {
+		i.a.insist(i.to)
+		return
+	}
+	i.a.missed(i.to) // also where the server will not have it: nothing more is told then
+}
+
+// insist has a server asked for a resource until it answers, where it has not
+// when it was asked. Whoever is interested no more meanwhile has said so already,
+// or does now.
+func (a *Aggregator) insist(f followed) {
+	if !a.isFollowed(f) {
+		return
+	}
+	f.server.up.Insist(f.name)
+	if !a.isFollowed(f) {
+		a.tell(f, resourceUnsubscribe, nobody{})
+	}
+}
+
+func (a *Aggregator) isFollowed(f followed) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.followers[f] > 0
 }
 
 // unfollowAll is the end of followAll.

@@ -43,7 +43,7 @@ type target struct {
 
 	// What was judged: the raw arguments, nil for none, and the policy's word.
 	arguments []byte
-	verdict   policy.Verdict
+	verdict   *policy.Verdict // not to be changed; nil where nothing was found
 
 	// Overrides have made the arguments others than those of the request, or found
 	// what it must not have sent.
@@ -53,24 +53,33 @@ type target struct {
 
 // forward takes a request as far as it goes without waiting.
 func (s *session) forward(r *request, op *operation) {
+	if op == toolCall && callsAnother(r.params) {
+		s.direct(r)
+	}
 	if s.resume(r, op) {
 		return
 	}
-	subject, refused := op.subject(r.params)
-	if refused != nil {
-		s.recordTurnedDown(r)
-		s.refuseWith(&s.batch, r.id, refused)
-		return
+	known, subject := s.recall(op, r.params)
+	if known == nil {
+		var refused *refusal
+		if subject, refused = op.subject(r.params); refused != nil {
+			s.recordTurnedDown(r)
+			s.refuseWith(&s.batch, r.id, refused)
+			return
+		}
 	}
 	r.told.name = subject
 	r.told.traceName(op, subject)
-	if op == toolCall && s.callOwnTool(r, subject) {
+	if op == toolCall && known == nil && s.callOwnTool(r, subject) {
 		return
 	}
 	s.a.noticePins()
-	t, refused := s.target(op, subject, r.params, r.modern)
+	t, refused := s.target(op, query{subject: subject, params: r.params, modern: r.modern, known: known})
+	if known == nil && refused == nil && t.tool != nil {
+		s.remember(r.params, subject, t.way)
+	}
 	switch {
-	case refused != nil && refused.unknown && !s.a.listsAreIn():
+	case refused != nil && refused.unknown && (!s.a.listsAreIn() || s.unheard(op, subject).server != nil):
 		s.forwardLater(r, op, subject, func(context.Context, *call) error { return nil })
 	case refused != nil && refused.held != nil && refused.held.pinsMoved():
 		held := refused.held
@@ -84,17 +93,17 @@ func (s *session) forward(r *request, op *operation) {
 		server := t.server
 		s.forwardLater(r, op, subject, func(ctx context.Context, c *call) error { return c.compareFirst(ctx, server, k) })
 	case t.verdict.Ask && op != resourceUnsubscribe: // to hear no more needs nobody's yes
-		s.forwardApproved(r, op, subject, t)
+		s.forwardApproved(r, op, subject, &t)
 	default:
-		s.send(r, op, t, nil)
+		s.send(r, op, &t, nil)
 	}
 }
 
 // target finds who is to answer, or why nobody will.
-func (s *session) target(op *operation, subject string, params []jsonrpc.Member, modern bool) (target, *refusal) {
-	t, refused := op.find(s, query{subject: subject, params: params, modern: modern})
-	if refused == nil && op == toolCall && !modern {
-		refused = t.taskRefusal(params)
+func (s *session) target(op *operation, q query) (target, *refusal) {
+	t, refused := op.find(s, q)
+	if refused == nil && op == toolCall && !q.modern {
+		refused = t.taskRefusal(q.params)
 	}
 	return t, refused
 }
@@ -105,24 +114,28 @@ func (s *session) target(op *operation, subject string, params []jsonrpc.Member,
 func (s *session) forwardLater(r *request, op *operation, subject string, look func(context.Context, *call) error) {
 	params := cloneMembers(r.params)
 	s.whenListed(r, op, func(ctx context.Context, c *call) {
+		q := query{subject: subject, params: params, modern: c.modern}
 		notSeen := look(ctx, c)
-		t, refused := s.target(op, subject, params, c.modern)
-		if refused == nil && notSeen != nil {
-			refused = s.a.notCompared(op, t, s.remedied(t.server.Name, notSeen), c.modern)
+		t, refused := s.target(op, q)
+		switch {
+		case refused == nil && notSeen != nil:
+			refused = c.notSeen(t, notSeen)
+		case refused != nil && refused.unknown:
+			t, refused = c.findUnheard(ctx, q, t, refused)
 		}
 		if refused != nil {
 			if c.end() {
-				s.recordRefused(c.told, op, query{subject: subject, params: params}, &t, refused)
+				s.recordRefused(c.told, op, q, &t, refused)
 				s.refuseWith(nil, c.id, refused)
 			}
 			return
 		}
 		if t.verdict.Ask {
-			c.seekApprovalOf(ctx, subject, t, params)
+			c.seekApprovalOf(ctx, subject, &t, params)
 			return
 		}
 		meta, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(params, "_meta")) // it was parsed before
-		if c.bind(t, params, meta) {
+		if c.bind(&t, params, meta) {
 			c.do(nil)
 		}
 	})
@@ -166,9 +179,18 @@ func (s *session) later(r *request, op *operation, handle func(context.Context, 
 // bind makes the request work for its target. What was judged is what is sent:
 // the members of params as they were read, with the server's own name in place.
 // It reports false if the request has ended.
-func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
+func (c *call) bind(t *target, params, meta []jsonrpc.Member) bool {
 	meta = c.s.withLevel(meta, c.modern)
 	k := c.keptFor(t, params, meta)
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.outfit(t, params, meta, k)
+	return c.s.calls.has(c)
+}
+
+// outfit is the part of bind that makes the work. What of the request is kept is
+// known. The caller holds the session's mu, or nobody else knows the call yet.
+func (c *call) outfit(t *target, params, meta []jsonrpc.Member, k *kept) {
 	switch {
 	case k != nil:
 		params, meta = k.params, k.meta
@@ -176,10 +198,8 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 		params = t.sent(params)
 		c.op.replace(params, t.value)
 	}
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
 	c.server, c.name, c.kept, c.cancel, c.errand = t.server, t.name, k, nil, nil
-	c.s.tell(&c.told, &t)
+	c.s.tell(&c.told, t)
 	params, meta = c.told.passTrace(params, meta)
 	if k != nil {
 		k.params, k.meta = params, meta
@@ -195,7 +215,6 @@ func (c *call) bind(t target, params, meta []jsonrpc.Member) bool {
 		c.first.Definition = t.tool.Item.Raw()
 	}
 	c.work = &c.first
-	return c.s.calls[c.key] == c
 }
 
 // resumes reports whether params go on with a request that a server has answered
@@ -237,7 +256,7 @@ func (c *call) pass(b *jsonrpc.Batch, m *jsonrpc.Message, payload []byte, edits 
 	c.recordAnswer(b, m)
 	before, after := jsonrpc.Cut(m.Raw, m.ID)
 	if len(edits) == 0 {
-		c.s.write(b, before, c.id, after)
+		c.s.writeLent(b, c.lent(m), before, c.id, after)
 		return
 	}
 	id := jsonrpc.Edit{At: m.ID, With: c.id}
@@ -246,7 +265,16 @@ func (c *call) pass(b *jsonrpc.Batch, m *jsonrpc.Message, payload []byte, edits 
 	} else {
 		edits = append(edits, id)
 	}
-	c.s.write(b, pieces(m.Raw, edits)...)
+	c.s.writeLent(b, c.lent(m), pieces(m.Raw, edits)...)
+}
+
+// lent is the loan of a message that is read no more once it is written: the outcome
+// of a call that nothing else can come of. Of others parts may be kept.
+func (c *call) lent(m *jsonrpc.Message) *jsonrpc.Loan {
+	if !c.op.isWork() || c.kept != nil || c.approved != nil || c.lasts {
+		return nil
+	}
+	return m.Loan
 }
 
 // pieces is jsonrpc.Splice without the copy.

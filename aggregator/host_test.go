@@ -92,6 +92,8 @@ type host struct {
 	out   *io.PipeReader // what the server writes
 	lines chan string
 	ended chan error // what serve returned
+
+	seen func(line string) // is told of each line that has come; nil for nobody
 }
 
 // newHost runs serve until the test ends. In a bubble only.
@@ -150,6 +152,9 @@ func (h *host) received() []string {
 				return got
 			}
 			got = append(got, line)
+			if h.seen != nil {
+				h.seen(line)
+			}
 		default:
 			return got
 		}

@@ -40,9 +40,9 @@ type call struct {
 	// Guarded by the session's mu. A modern host that has answered questions
 	// asks again, for the same work: id, key and token are then those of its new
 	// request.
-	id      []byte // the host's, raw
-	key     string // of id, in the table
-	token   []byte // the host's progress token, raw; nil without
+	id      []byte  // the host's, raw
+	key     callKey // of id, in the table
+	token   []byte  // the host's progress token, raw; nil without
 	told    account
 	size    int                // bytes of the request, as long as they count
 	share   *share             // of its server; nil before it has any
@@ -60,6 +60,8 @@ type call struct {
 
 	first upstream.Call // most calls need no other
 	room  [48]byte      // for id and token, which are short
+	next  *call         // below it among the spares
+	below int           // how many are
 }
 
 // idKey is what the id has in common with all ways to write it, so that a host
@@ -79,64 +81,60 @@ func idKey(id []byte) []byte {
 }
 
 // inFlight reports whether a request with this id awaits its answer.
-func (s *session) inFlight(key []byte) bool {
+func (s *session) inFlight(key callKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.calls[string(key)] != nil || slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.key == string(key) })
+	return s.calls.at(key) != nil || slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.key == key })
 }
 
 // begin enters a request into the table; route has seen that its id is free.
 // nil means that there are too many: it is refused then.
 func (s *session) begin(r *request, op *operation) *call {
-	c := s.newCall()
-	c.s, c.op, c.modern, c.level, c.told = s, op, r.modern, r.level, r.told
+	c := s.newCall(r, op)
 	s.mu.Lock()
-	full := len(s.calls) >= maxInFlight || !s.hold(c, len(s.message.Raw))
-	if !full {
-		s.begun++
-		c.number = s.begun
-		c.attach(r)
-	}
+	entered := s.enter(c)
 	s.mu.Unlock()
-	if full {
-		s.recordTurnedDown(r)
-		s.refuseWith(&s.batch, r.id, tooMany("requests are in flight"))
+	if !entered {
+		s.refuseMore(r)
 		return nil
 	}
 	return c
 }
 
-// newCall returns a call with nothing in it.
-func (s *session) newCall() *call {
-	if c, ok := s.spent.Get().(*call); ok {
-		return c
+// newCall is what will be made of a request. Nobody else knows it yet.
+func (s *session) newCall(r *request, op *operation) *call {
+	c := s.spares.take()
+	c.s, c.op, c.modern, c.level, c.told = s, op, r.modern, r.level, r.told
+	c.identify(r)
+	return c
+}
+
+// enter puts a call into the table, if there is room. The caller holds mu.
+func (s *session) enter(c *call) bool {
+	if s.calls.len() >= maxInFlight || !s.hold(c, len(s.message.Raw)) {
+		return false
 	}
-	return new(call)
+	s.begun++
+	c.number = s.begun
+	s.calls.add(c)
+	return true
 }
 
-// mayBeSpent reports whether nothing will hold on to the call when its server has
-// answered, but for what end rules out. One that more can come of does not come
-// back: it is kept or parked, waits for a turn, or is known by a token or a task.
-func (c *call) mayBeSpent() bool {
-	return c.op.isWork() && c.kept == nil && c.approved == nil && c.token == nil && c.server.Limits.Concurrent == 0
+func (s *session) refuseMore(r *request) {
+	s.recordTurnedDown(r)
+	s.refuseWith(&s.batch, r.id, tooMany("requests are in flight"))
 }
 
-// spentCall is upstream.Call.Spent of a call that mayBeSpent: the memory of one
-// that has had its answer serves another. One that was cancelled is left to who
-// cancels it.
-func spentCall(work *upstream.Call) {
-	c, ok := work.Sink.(*call)
-	if !ok || !c.answered || c.pinned || c.lasts {
-		return
-	}
-	s := c.s
-	*c = call{}
-	s.spent.Put(c)
-}
-
-// attach makes the call the host's request r. The caller holds the session's mu.
+// attach makes the call, which has been another request, the host's request r. The
+// caller holds the session's mu.
 func (c *call) attach(r *request) {
-	c.key = string(idKey(r.id))
+	c.identify(r)
+	c.s.calls.add(c)
+}
+
+// identify gives the call the id and the token of a request.
+func (c *call) identify(r *request) {
+	c.key = r.key
 	room := c.room[:0]
 	if c.id != nil {
 		room = nil // somebody may be reading it still
@@ -146,7 +144,6 @@ func (c *call) attach(r *request) {
 		c.token = append(c.id[len(c.id):], r.token...)
 	}
 	c.latest = nil
-	c.s.calls[c.key] = c
 }
 
 // end takes the call out of the table. It reports false if somebody else has
@@ -154,7 +151,7 @@ func (c *call) attach(r *request) {
 func (c *call) end() bool {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.s.calls[c.key] != c {
+	if !c.s.calls.has(c) {
 		return false
 	}
 	c.leaveTable()
@@ -206,7 +203,7 @@ func (c *call) progressToken() []byte {
 
 // tokenInUse is progressToken for a caller who holds the session's mu.
 func (c *call) tokenInUse() []byte {
-	if c.s.calls[c.key] != c && (!c.lasts || c.s.calls == nil) {
+	if !c.s.calls.has(c) && (!c.lasts || c.s.calls.closed) {
 		return nil
 	}
 	return c.token
@@ -261,8 +258,11 @@ var errHostDoesNotRead = errors.New("host does not read what it is sent")
 
 // write queues a line for the host. A host that is gone ends the session; what
 // was meant for it is dropped.
-func (s *session) write(b *jsonrpc.Batch, pieces ...[]byte) {
-	if err := s.out.Queue(b, pieces...); err != nil {
+func (s *session) write(b *jsonrpc.Batch, pieces ...[]byte) { s.writeLent(b, nil, pieces...) }
+
+// writeLent is write for pieces of a message in memory that is on loan.
+func (s *session) writeLent(b *jsonrpc.Batch, loan *jsonrpc.Loan, pieces ...[]byte) {
+	if err := s.out.QueueLent(b, loan, pieces...); err != nil {
 		s.cancel(err)
 		return
 	}
@@ -273,17 +273,24 @@ func (s *session) write(b *jsonrpc.Batch, pieces ...[]byte) {
 
 // bound bounds what the reader has answered and the host has not read. The
 // reader cannot wait for the host, which may be waiting for the reader; so that
-// is the end of a host that asks on and on and reads nothing.
+// is the end of a host that asks on and on and reads nothing. What counts is what
+// there was before: a host that has read all may be sent a list, or a result that
+// waited for it, of any size.
 func (s *session) bound(pieces [][]byte) {
-	if s.out.Queued() <= maxUnwritten {
-		s.unread = 0
-		return
-	}
-	s.batch.Flush()
+	size := 0
 	for _, p := range pieces {
-		s.unread += len(p)
+		size += len(p)
 	}
-	if s.unread > maxOwn {
+	queued := s.out.Queued()
+	if queued > maxUnwritten {
+		s.batch.Flush()
+	}
+	switch {
+	case queued-size <= maxUnwritten:
+		s.unread = 0
+	case s.unread > maxOwn:
 		s.cancel(errHostDoesNotRead)
+	default:
+		s.unread += size
 	}
 }

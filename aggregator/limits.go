@@ -46,11 +46,19 @@ func (op *operation) isWork() bool {
 
 // do gives the work to the server, unless that is over its limits.
 func (c *call) do(b *jsonrpc.Batch) {
-	limits := &c.server.Limits
-	if err := c.takeShare(); err != nil {
+	c.s.mu.Lock()
+	err := c.takeShare()
+	c.s.mu.Unlock()
+	if err != nil {
 		c.finish(b, upstream.Answer{Err: err})
 		return
 	}
+	c.submit(b)
+}
+
+// submit is do for a call that has its share.
+func (c *call) submit(b *jsonrpc.Batch) {
+	limits := &c.server.Limits
 	if !c.op.isWork() {
 		c.start(b)
 		return
@@ -77,7 +85,7 @@ func (c *call) do(b *jsonrpc.Batch) {
 // has not ended meanwhile.
 func (c *call) startInPlace(b *jsonrpc.Batch) {
 	c.s.mu.Lock()
-	wanted := c.s.calls[c.key] == c
+	wanted := c.s.calls.has(c)
 	c.s.mu.Unlock()
 	if !wanted {
 		c.leavePlace()
@@ -96,7 +104,7 @@ func (c *call) awaitTurn(turn <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(c.s.ctx, min(cfg.ConnectTimeout, cfg.Timeout))
 	c.s.mu.Lock()
 	c.cancel = cancel
-	gone := c.s.calls[c.key] != c
+	gone := !c.s.calls.has(c)
 	c.s.mu.Unlock()
 	if gone {
 		cancel()

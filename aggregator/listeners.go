@@ -13,8 +13,8 @@ import (
 // listener is one subscriptions/listen of a modern host (2026-07-28,
 // subscriptions). It stays open until the host cancels it.
 type listener struct {
-	id      []byte // raw, the host's: it is the subscription's name too
-	key     string // of id
+	id      []byte  // raw, the host's: it is the subscription's name too
+	key     callKey // of id
 	in      shape
 	wants   kindSet
 	follows []followed
@@ -42,7 +42,7 @@ func (s *session) listen(r *request) {
 		})
 		return
 	}
-	l := &listener{id: slices.Clone(r.id), key: string(idKey(r.id)), in: s.shape(r), told: r.told}
+	l := &listener{id: slices.Clone(r.id), key: r.key, in: s.shape(r), told: r.told}
 	for i := range changes {
 		if string(jsonrpc.Find(filter, changes[i].filter)) == "true" {
 			l.wants |= changes[i].kinds
@@ -90,7 +90,7 @@ func (s *session) addListener(b *jsonrpc.Batch, l *listener, waited *call) (adde
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if waited != nil {
-		if s.calls[waited.key] != waited {
+		if !s.calls.has(waited) {
 			return false, false
 		}
 		waited.leaveTable()
@@ -120,9 +120,9 @@ func (s *session) acknowledge(b *jsonrpc.Batch, l *listener) {
 
 // closeListener ends the subscription that the id names. It reports whether
 // there was one.
-func (s *session) closeListener(key []byte) bool {
+func (s *session) closeListener(key callKey) bool {
 	s.mu.Lock()
-	i := slices.IndexFunc(s.listeners, func(l *listener) bool { return l.key == string(key) })
+	i := slices.IndexFunc(s.listeners, func(l *listener) bool { return l.key == key })
 	if i < 0 {
 		s.mu.Unlock()
 		return false
@@ -151,14 +151,31 @@ func (l *listener) meta() []byte {
 
 // pushIfChanged announces the lists if the host knows others: to a legacy host
 // once, to a modern one on each stream that asked. One that has left too much
-// unread hears of it with the next change.
+// unread hears of it when it reads on.
 func (s *session) pushIfChanged() {
 	if s.out.Queued() > maxUnwritten {
+		s.pushWhenRead()
 		return
 	}
 	for _, change := range s.dueChanges() {
 		s.write(nil, change)
 	}
+}
+
+func (s *session) pushWhenRead() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late {
+		return
+	}
+	s.late = true
+	s.a.spawn(func() {
+		s.out.WaitBelow(maxUnwritten)
+		s.mu.Lock()
+		s.late = false
+		s.mu.Unlock()
+		s.a.pushes.soon()
+	})
 }
 
 // dueChanges returns the notifications that are due, and takes them for sent.

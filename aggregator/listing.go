@@ -12,12 +12,13 @@ import (
 )
 
 // try asks a server for lists, all at once, and takes over what it tells. It
-// returns the kinds that failed and why the first of them did.
-func (s *server) try(kinds kindSet) (failed kindSet, err error) {
+// returns the kinds that failed and why the first of them did, and the connection
+// that it began on.
+func (s *server) try(kinds kindSet) (failed kindSet, connection time.Time, err error) {
 	facts, err := s.up.Connect(s.ctx)
 	if err != nil {
 		s.failed(kinds, err)
-		return kinds, err
+		return kinds, time.Time{}, err
 	}
 	s.tally.listings.Add(1)
 	t := s.begin(facts)
@@ -41,7 +42,7 @@ func (s *server) try(kinds kindSet) (failed kindSet, err error) {
 		case <-grace.C:
 			late = true
 		case <-s.ctx.Done():
-			return 0, nil
+			return 0, t.connection, nil
 		}
 		if late && pending > 0 {
 			t.publish()
@@ -51,7 +52,7 @@ func (s *server) try(kinds kindSet) (failed kindSet, err error) {
 		}
 	}
 	t.end(asked)
-	return t.failed, t.err
+	return t.failed, t.connection, t.err
 }
 
 // kindGrace is how long the lists of a server wait for each other, so that one

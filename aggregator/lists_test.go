@@ -274,7 +274,7 @@ func TestOldLists(t *testing.T) {
 	for _, e := range []era{legacy, modern} {
 		bubble(t, e.String()+" server", func(t *testing.T) {
 			script := withTools("x")
-			script.Versions = e.versions()
+			script.Versions, script.Capabilities = e.versions(), []byte(`{"tools":{}}`) // it tells of no changes
 			server, h := one(t, script)
 			h.send(legacy.open()...)
 			asked := func(after time.Duration) int {

@@ -129,13 +129,15 @@ func (s *server) logFor(level logLevel, then func()) bool {
 // withLevel is the _meta of a request with the level that a legacy host has set:
 // modern servers log for requests that say so (2026-07-28, logging).
 func (s *session) withLevel(meta []jsonrpc.Member, modern bool) []jsonrpc.Member {
-	if modern {
-		return meta
-	}
 	s.mu.Lock()
 	level := s.level
 	s.mu.Unlock()
-	if level == noLevel {
+	return leveled(meta, modern, level)
+}
+
+// leveled is withLevel for a level that is known.
+func leveled(meta []jsonrpc.Member, modern bool, level logLevel) []jsonrpc.Member {
+	if modern || level == noLevel {
 		return meta
 	}
 	return append(slices.Clip(meta), jsonrpc.NewMember(upstream.MetaLogLevel, jsonrpc.AppendString(nil, logLevels[level])))
@@ -166,7 +168,7 @@ func (s *session) wantsLog(from *server, level logLevel, origin *call) bool {
 	if s.pushed {
 		return s.level == noLevel || level >= s.level
 	}
-	for _, c := range s.calls {
+	for c := range s.calls.all() {
 		if c.server == from && (origin == nil || origin == c) && c.level != noLevel && level >= c.level {
 			return true
 		}

@@ -25,7 +25,7 @@ func (c *call) logsInFirst(err error) bool {
 	}
 	ctx, cancel := context.WithCancel(c.s.ctx)
 	c.s.mu.Lock()
-	able := c.s.calls[c.key] == c && c.logins < maxLogins
+	able := c.s.calls.has(c) && c.logins < maxLogins
 	if able {
 		c.logins++
 		c.cancel, c.work = cancel, nil
@@ -55,7 +55,7 @@ func (c *call) makeAgain() {
 	}
 	c.s.mu.Lock()
 	c.cancel = nil
-	wanted := c.s.calls[c.key] == c
+	wanted := c.s.calls.has(c)
 	if wanted {
 		c.work = work
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -60,6 +61,7 @@ func realWeir(t *testing.T, folder, endpoint string, browser auth.Browser, log i
 	t.Cleanup(keeper.Close)
 	cfg := config(t, nil, "up")
 	cfg.Auth, cfg.Log = keeper, zerolog.New(log)
+	cfg.Patience = time.Minute // a busy machine may take more than 5 s to find out what a server wants
 	cfg.Servers[0].Config = upstream.Config{
 		Name: "up", Transport: upstream.HTTP, URL: endpoint, Identity: []byte("up"), Auth: auth.Config{Kind: auth.OAuth2},
 	}
@@ -76,11 +78,28 @@ func (h *host) tell(lines ...string) {
 	}
 }
 
-// until returns the next line with this in it, and leaves others out.
+// until returns the next line with this in it, and leaves others out. None of
+// those may be a failure: what is waited for would never come.
 func (h *host) until(part string) string {
 	h.t.Helper()
 	for {
-		if line := h.next(); strings.Contains(line, part) {
+		line := h.next()
+		switch {
+		case strings.Contains(line, part):
+			return line
+		case strings.Contains(line, `"error":{`), strings.Contains(line, `"isError":true`):
+			h.t.Fatalf("got %s, waiting for %s", line, part)
+		}
+	}
+}
+
+// answer returns the answer to a request, a failure too. Lines before it are left
+// out as until does.
+func (h *host) answer(id string) string {
+	h.t.Helper()
+	for {
+		line := h.until(`"id":` + id + `,`)
+		if strings.Contains(line, `"result":`) || strings.Contains(line, `"error":`) {
 			return line
 		}
 	}
@@ -236,7 +255,9 @@ func TestRealBrowser(t *testing.T) {
 			h.tell(listRequest(e, `"list"`))
 			h.until(`"id":"list"`)
 			h.tell(e.call("1", "weir__login", "{}"))
-			h.until(`is logged in`)
+			if answer := h.answer("1"); !strings.Contains(answer, `is logged in`) {
+				t.Fatalf("got %s", answer)
+			}
 			h.tell(e.call("2", "up__remove", "{}"), e.call("3", "up__remove", "{}"))
 			got := h.until(`"result"`) + h.until(`"result"`)
 			if strings.Contains(got, `"isError":true`) || !strings.Contains(got, `"id":2,`) || !strings.Contains(got, `"id":3,`) {

@@ -258,7 +258,7 @@ func TestDeniedTask(t *testing.T) {
 			h.send(modern.capable()...)
 			up, s := a.world.Load().byName["up"], a.sessionList()[0]
 			s.mu.Lock()
-			s.listeners = append(s.listeners, &listener{id: []byte("9"), key: "9", follows: []followed{{up, "t", true}}})
+			s.listeners = append(s.listeners, &listener{id: []byte("9"), key: keyOf([]byte("9")), follows: []followed{{up, "t", true}}})
 			s.mu.Unlock()
 			m := new(jsonrpc.Message)
 			if err := m.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/tasks","params":` + told + `}`)); err != nil {

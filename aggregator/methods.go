@@ -14,6 +14,7 @@ import (
 // fields alias the line it came in.
 type request struct {
 	id      []byte
+	key     callKey // of id
 	method  []byte
 	params  []jsonrpc.Member
 	meta    []jsonrpc.Member // the members of params._meta
@@ -39,7 +40,7 @@ var methods = map[string]byEra{
 	"resources/list":           both(listing(catalog.Resources)),
 	"resources/templates/list": both(listing(catalog.Templates)),
 
-	"tools/call":            both(forwarding(toolCall)),
+	"tools/call":            callingTools,
 	"tasks/get":             both(forwarding(taskGet)),
 	"tasks/cancel":          both(forwarding(taskCancel)),
 	"tasks/result":          {legacy: forwarding(taskResult)},
@@ -54,6 +55,17 @@ var methods = map[string]byEra{
 	"subscriptions/listen":  {modern: (*session).listen},
 }
 
+var callingTools = both(forwarding(toolCall))
+
+// methodOf is the method of this name: that of nearly all requests without a look
+// into the table.
+func methodOf(name []byte) byEra {
+	if string(name) == toolCall.method {
+		return callingTools
+	}
+	return methods[string(name)]
+}
+
 // byEra is a method in the two eras.
 type byEra struct{ legacy, modern method }
 
@@ -61,7 +73,7 @@ func both(m method) byEra { return byEra{legacy: m, modern: m} }
 
 // take checks a request, finds its era, and handles it.
 func (s *session) take(m *jsonrpc.Message) {
-	s.request = request{id: m.ID, method: m.Method, params: m.Fields, level: noLevel, told: s.openAccount(m)}
+	s.request = request{id: m.ID, key: keyOf(m.ID), method: m.Method, params: m.Fields, level: noLevel, told: s.openAccount(m)}
 	r := &s.request
 	refused := s.parse(r, m)
 	s.trace(r)
@@ -81,8 +93,10 @@ func (s *session) parse(r *request, m *jsonrpc.Message) *refusal {
 	if m.Params != nil && m.Params[0] != '{' {
 		return &refusal{code: codeInvalidParams, message: "Invalid params: want an object"}
 	}
-	if why := ambiguous(m.Members, messageMembers); why != "" {
-		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why}
+	if !m.IsPlain() {
+		if why := ambiguous(m.Members, messageMembers); why != "" {
+			return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why}
+		}
 	}
 	if why := ambiguous(r.params, paramsMembers); why != "" {
 		return &refusal{code: codeInvalidRequest, message: "Invalid request: " + why + " in params"}
@@ -111,13 +125,13 @@ func isToken(raw []byte) bool { return raw[0] == '"' || raw[0] == '-' || raw[0]-
 
 // route finds the method for the request's era.
 func (s *session) route(r *request) *refusal {
-	if s.inFlight(idKey(r.id)) {
+	if s.inFlight(r.key) {
 		return &refusal{code: codeInvalidRequest, message: "Invalid request: a request with this id is in flight"}
 	}
 	if refused := s.era(r); refused != nil {
 		return refused
 	}
-	known := methods[string(r.method)]
+	known := methodOf(r.method)
 	handle := known.legacy
 	if r.modern {
 		handle = known.modern
@@ -146,16 +160,38 @@ var (
 	)
 )
 
-func names(texts ...string) [][]byte {
-	out := make([][]byte, len(texts))
-	for i, text := range texts {
-		out[i] = []byte(text)
+// nameSet is names of members, found by how they begin.
+type nameSet struct {
+	all   [][]byte
+	begun [1 << beginBits][][]byte // by the low bits of the first byte, which are those of both cases
+}
+
+const beginBits = 5
+
+func names(texts ...string) *nameSet {
+	set := new(nameSet)
+	for _, text := range texts {
+		name := []byte(text)
+		set.all = append(set.all, name)
+		begun := &set.begun[name[0]%(1<<beginBits)]
+		*begun = append(*begun, name)
 	}
-	return out
+	return set
+}
+
+// near are the names that key may be, or look like. A nil set has none.
+func (set *nameSet) near(key []byte) [][]byte {
+	switch {
+	case set == nil, len(key) == 0:
+		return nil
+	case key[0] >= utf8.RuneSelf: // some fold to an ASCII letter
+		return set.all
+	}
+	return set.begun[key[0]%(1<<beginBits)]
 }
 
 // ambiguous says what could be read in two ways among members, or "".
-func ambiguous(members []jsonrpc.Member, protocol [][]byte) string {
+func ambiguous(members []jsonrpc.Member, protocol *nameSet) string {
 	if len(members) > maxCompared {
 		return "too many members"
 	}
@@ -175,22 +211,18 @@ func ambiguous(members []jsonrpc.Member, protocol [][]byte) string {
 
 // lookalike returns the name that key is but for case, as Unicode folds it; nil
 // if key is a name itself or like none.
-func lookalike(key []byte, protocol [][]byte) (like []byte) {
-	for _, name := range protocol {
+func lookalike(key []byte, protocol *nameSet) (like []byte) {
+	for _, name := range protocol.near(key) {
 		if bytes.Equal(key, name) {
 			return nil
 		}
 		// What folds to an ASCII letter has as many bytes or more.
-		if len(key) >= len(name) && mayFold(key[0], name[0]) && bytes.EqualFold(key, name) {
+		if len(key) >= len(name) && bytes.EqualFold(key, name) {
 			like = name
 		}
 	}
 	return like
 }
-
-// mayFold reports whether a text that begins with the byte a can be one but for
-// case that begins with the ASCII character b.
-func mayFold(a, b byte) bool { return a >= utf8.RuneSelf || a|0x20 == b|0x20 }
 
 // maxCompared is how many members an object of the protocol may have: their
 // comparison is quadratic.

@@ -65,20 +65,27 @@ func (op *operation) replace(params []jsonrpc.Member, value []byte) {
 }
 
 func (s *session) findTool(q query) (target, *refusal) {
-	v := s.view()
-	route := v.tool(q.subject)
-	if route == nil {
-		return target{}, unknownTool(q.subject)
+	w := q.known
+	if w == nil {
+		v := s.view()
+		route := v.tool(q.subject)
+		if route == nil {
+			return target{}, unknownTool(q.subject)
+		}
+		w = v.way(route)
 	}
-	t := v.targetOf(route)
-	t.tool, t.arguments = route, jsonrpc.Find(q.params, "arguments")
-	return t, v.admit(s, q, &t)
+	t := w.target()
+	t.tool, t.arguments = w.route, jsonrpc.Find(q.params, "arguments")
+	return t, w.view.admit(s, q, &t)
 }
 
 // targetOf is what is behind a route.
-func (v *view) targetOf(route *catalog.Route) target {
-	w := v.way(route)
-	return target{server: w.server, name: route.Item.Name(), value: route.Item.RawName(), item: route, way: w}
+func (v *view) targetOf(route *catalog.Route) target { return v.way(route).target() }
+
+// target is what is at the end of the way.
+func (w *way) target() target {
+	item := w.route.Item
+	return target{server: w.server, name: item.Name(), value: item.RawName(), item: w.route, way: w}
 }
 
 func (s *session) findPrompt(q query) (target, *refusal) {
@@ -93,7 +100,7 @@ func (s *session) findPrompt(q query) (target, *refusal) {
 		return t, refused
 	}
 	if t.verdict = v.judgeOn(t.way, route, t.arguments); t.verdict.Level < policy.Read {
-		return t, deniedPrompt(route, t.verdict)
+		return t, deniedPrompt(route, *t.verdict)
 	}
 	return t, v.heldBack(&t)
 }
@@ -115,8 +122,9 @@ func (s *session) findCompletedPrompt(q query) (target, *refusal) {
 		return target{}, unknownPrompt(q.subject)
 	}
 	t := v.targetOf(route)
-	t.verdict = v.judge(route, nil)
-	t.verdict.Level = max(t.verdict.Level, t.verdict.Best)
+	verdict := v.judge(route, nil)
+	verdict.Level = max(verdict.Level, verdict.Best)
+	t.verdict = &verdict
 	return t, v.heldBack(&t)
 }
 
@@ -126,7 +134,8 @@ func (s *session) findResource(q query) (target, *refusal) {
 	if server == nil {
 		return target{}, unknownResource(q.subject, q.modern)
 	}
-	t := target{server: server, name: original, verdict: v.judgeURI(server.Name, original)}
+	verdict := v.judgeURI(server.Name, original)
+	t := target{server: server, name: original, verdict: &verdict}
 	if original != q.subject {
 		t.value = jsonrpc.AppendString(nil, original)
 	}
@@ -164,7 +173,8 @@ func (s *session) findTemplate(q query) (target, *refusal) {
 		return s.findResource(q)
 	}
 	t := v.targetOf(route)
-	t.verdict = v.judge(route, nil)
+	verdict := v.judge(route, nil)
+	t.verdict = &verdict
 	return t, nil
 }
 

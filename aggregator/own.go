@@ -43,6 +43,15 @@ type deed struct {
 	// drive is run for a deed that has to do with its request: it may have the host
 	// asked. nil where there is run.
 	drive func(ctx context.Context, c *call) (string, error)
+
+	// look is drive for what is told in more than a text.
+	look func(ctx context.Context, c *call) (said, error)
+}
+
+// said is what a deed has to tell.
+type said struct {
+	text       string
+	structured []byte // an object, raw; nil for none
 }
 
 // listedOwn are weir's own tools that are in the list.
@@ -58,10 +67,12 @@ func (v *view) listedOwn() []*ownTool {
 
 // judgeOwn is the policy's word on one of weir's own tools; r says how it is asked
 // for. Without any rule weir__servers may be used while no server is configured,
-// for somebody must say what to do, and weir__login while a server that is there
-// for the principal wants a login. A tool that nobody has made possible is not there.
+// for somebody must say what to do, weir__login while a server that is there
+// for the principal wants a login, and the tools that find others where those may
+// not be in the list. A tool that nobody has made possible is not there; and what
+// finds others is in no list that is whole.
 func (v *view) judgeOwn(t *ownTool, r policy.Request) policy.Verdict {
-	if !v.able[t.able] {
+	if !v.able[t.able] || r.Listing && t.able == searching && !v.tools.searched {
 		return policy.Verdict{}
 	}
 	return v.ruleOwn(t, r)
@@ -71,7 +82,7 @@ func (v *view) judgeOwn(t *ownTool, r policy.Request) policy.Verdict {
 func (v *view) ruleOwn(t *ownTool, r policy.Request) policy.Verdict {
 	r.Server, r.Kind, r.Name = policy.Own, policy.Tool, t.short
 	verdict := v.decide(r)
-	unruled := t.short == serversTool && len(v.servers) == 0 && verdict.Rule == "" || t.short == loginTool && verdict.Silent()
+	unruled := t.short == serversTool && len(v.servers) == 0 && verdict.Rule == "" || (t.short == loginTool || t.able == searching) && verdict.Silent()
 	if unruled {
 		return policy.Verdict{Level: policy.Execute}
 	}
@@ -106,7 +117,7 @@ func (s *session) callOwnTool(r *request, name string) bool {
 	if d.prepare != nil {
 		var err error
 		if d, err = d.prepare(s); err != nil {
-			result, outcome := s.a.ownAnswer(t, "", err, r.modern)
+			result, outcome := s.a.ownAnswer(t, said{}, err, r.modern)
 			s.refuseOwnCall(r, &refusal{result: result}, outcome)
 			return true
 		}
@@ -116,7 +127,7 @@ func (s *session) callOwnTool(r *request, name string) bool {
 		s.askForOwn(r, t, d, v, verdict, arguments)
 	case d.quick:
 		text, err := d.run(s.ctx, s)
-		result, outcome := s.a.ownAnswer(t, text, err, r.modern)
+		result, outcome := s.a.ownAnswer(t, said{text: text}, err, r.modern)
 		s.recordOwn(&r.told, outcome, len(result))
 		s.reply(&s.batch, r.id, result)
 	default:
@@ -195,7 +206,7 @@ func (c *call) whileWanted() (context.Context, context.CancelFunc) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.cancel = cancel
-	if c.s.calls[c.key] != c {
+	if !c.s.calls.has(c) {
 		cancel()
 	}
 	return ctx, cancel
@@ -215,27 +226,32 @@ func whyOwn(v *view, d deed, verdict policy.Verdict) string {
 
 // doOwn does a deed and answers the request, unless that has ended.
 func (c *call) doOwn(ctx context.Context, t *ownTool, d deed) {
-	text, err := d.carryOut(ctx, c)
+	what, err := d.carryOut(ctx, c)
 	if !c.end() {
 		return
 	}
-	result, outcome := c.s.a.ownAnswer(t, text, err, c.modern)
+	result, outcome := c.s.a.ownAnswer(t, what, err, c.modern)
 	c.record(outcome, len(result), "", false)
 	c.s.reply(nil, c.id, result)
 }
 
-func (d *deed) carryOut(ctx context.Context, c *call) (string, error) {
-	if d.drive != nil {
-		return d.drive(ctx, c)
+func (d *deed) carryOut(ctx context.Context, c *call) (said, error) {
+	if d.look != nil {
+		return d.look(ctx, c)
 	}
-	return d.run(ctx, c.s)
+	run := func(ctx context.Context, c *call) (string, error) { return d.run(ctx, c.s) }
+	if d.drive != nil {
+		run = d.drive
+	}
+	text, err := run(ctx, c)
+	return said{text: text}, err
 }
 
 // ownAnswer is the result that tells what came of a deed, and what that is for the
 // audit log.
-func (a *Aggregator) ownAnswer(t *ownTool, text string, err error, modern bool) (result []byte, outcome string) {
+func (a *Aggregator) ownAnswer(t *ownTool, what said, err error, modern bool) (result []byte, outcome string) {
 	if err == nil {
-		return a.textResult(text, modern), audit.OK
+		return a.saidResult(what, modern), audit.OK
 	}
 	failed, ok := errors.AsType[*ChangeError](err)
 	if !ok {
@@ -245,10 +261,13 @@ func (a *Aggregator) ownAnswer(t *ownTool, text string, err error, modern bool) 
 	return a.ownFailure(t, failed.Kind, failed.Text, modern).result, audit.Error
 }
 
-// textResult is a result of one text.
-func (a *Aggregator) textResult(text string, modern bool) []byte {
-	out := encoded(mcp.NewToolResultText(text))
+// saidResult is a result of one text, and of what is structured.
+func (a *Aggregator) saidResult(what said, modern bool) []byte {
+	out := encoded(mcp.NewToolResultText(what.text))
 	out = out[:len(out)-1]
+	if what.structured != nil {
+		out = append(append(out, `,"structuredContent":`...), what.structured...)
+	}
 	if modern {
 		out = a.appendServerMeta(append(out, `,"resultType":"complete",`...))
 	}

@@ -2,7 +2,9 @@ package aggregator
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
@@ -82,6 +84,20 @@ func (a *ownArguments) oneOf(key string, words ...string) string {
 		a.fail("%s: unknown word %q (want %s)", key, clip(text), strings.Join(words, ", "))
 	}
 	return text
+}
+
+// number returns a whole number from 1 to most; otherwise where it is left out.
+func (a *ownArguments) number(key string, otherwise, most int) int {
+	raw := a.raw(key)
+	if raw == nil {
+		return otherwise
+	}
+	n, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || n != math.Trunc(n) || n < 1 || n > float64(most) {
+		a.fail("%s: want a whole number from 1 to %d", key, most)
+		return otherwise
+	}
+	return int(n)
 }
 
 func (a *ownArguments) list(key string) []string {

@@ -20,6 +20,12 @@ import (
 // deed is what a call with these arguments comes to.
 func (t *ownTool) deed(a *ownArguments) deed {
 	switch t.short {
+	case "find_tools":
+		return readFind(a)
+	case "describe_tool":
+		return readDescribe(a)
+	case callTool:
+		return readCall(a)
 	case serversTool:
 		return readServers(a)
 	case "explain":
@@ -47,7 +53,13 @@ func (t *ownTool) deed(a *ownArguments) deed {
 }
 
 func readServers(*ownArguments) deed {
-	return deed{quick: true, run: func(_ context.Context, s *session) (string, error) { return s.a.describeServers(), nil }}
+	return deed{quick: true, run: func(_ context.Context, s *session) (string, error) {
+		text := s.a.describeServers()
+		if ways := s.view().instructsToFind(); ways != "" {
+			text += "\n" + ways
+		}
+		return text, nil
+	}}
 }
 
 func readExplain(a *ownArguments) deed {

@@ -31,6 +31,7 @@ const (
 	always       ability = iota
 	administered         // the configuration can be changed
 	approving            // people can approve
+	searching            // tools may be out of the list
 	wanted               // a server wants a login: so it is for who sees that server
 	countAbilities
 )
@@ -50,6 +51,24 @@ func (t *ownTool) name() string { return namespace.Reserved + t.short }
 
 // ownTools are all of them, in the order of lists.
 var ownTools = []*ownTool{
+	own("find_tools", policy.Execute, searching,
+		"Find tools",
+		"Finds tools, of all servers behind weir, by what they do. Most are in no list: look here before you say that something cannot be done. "+
+			"weir__describe_tool tells the arguments of one that was found.",
+		looking(),
+		mcp.WithString("query", mcp.Required(), mcp.Description("What is to be done, in a few words.")),
+		mcp.WithInteger("limit", mcp.Min(1), mcp.Max(mostFound), mcp.DefaultNumber(fewFound), mcp.Description("How many tools at most."))),
+	own("describe_tool", policy.Execute, searching,
+		"Describe a tool",
+		"Returns the whole definition of a tool, with the schema of its arguments. weir__call_tool calls it.",
+		looking(),
+		mcp.WithString("name", mcp.Required(), mcp.Description("The tool, as weir__find_tools names it."))),
+	own(callTool, policy.Execute, searching,
+		"Call a tool",
+		"Calls a tool that weir__find_tools has found. What it does, and may destroy, is that tool's: see weir__describe_tool.",
+		changing(true, true, false),
+		mcp.WithString("name", mcp.Required(), mcp.Description("The tool, as weir__find_tools names it.")),
+		mcp.WithObject("arguments", mcp.Description("The tool's own arguments."), mcp.AdditionalProperties(true))),
 	own(serversTool, policy.Execute, always,
 		"Servers behind weir",
 		"Lists the MCP servers that weir is configured with: state, protocol revision, how much it lists, and what is wrong with each that does not work.",

@@ -115,7 +115,7 @@ func (c *call) enlist(o *openQuestion) bool {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	attached := s.calls[c.key] == c
+	attached := s.calls.has(c)
 	if c.waiting == nil {
 		c.waiting = &waiting{}
 	}
@@ -147,7 +147,7 @@ func (c *call) enlistConsent(questions []*openQuestion) bool {
 		c.waiting = &waiting{}
 	}
 	w := c.waiting
-	if c.s.calls[c.key] != c || w.asked+len(questions) > maxTimesAsked {
+	if !c.s.calls.has(c) || w.asked+len(questions) > maxTimesAsked {
 		return false
 	}
 	c.work, w.consent = nil, true
@@ -179,7 +179,7 @@ func (c *call) park(b *jsonrpc.Batch) {
 	s := c.s
 	s.mu.Lock()
 	w := c.waiting
-	if s.calls[c.key] != c || len(w.open) == 0 {
+	if !s.calls.has(c) || len(w.open) == 0 {
 		s.mu.Unlock()
 		return
 	}
@@ -375,7 +375,7 @@ func (s *session) unpark(r *request, h handle, op *operation, digest digest) *ca
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.parked[h]
-	if c == nil || c.op != op || digest != c.kept.digest || digest != op.digest(r.params) || len(s.calls) >= maxInFlight {
+	if c == nil || c.op != op || digest != c.kept.digest || digest != op.digest(r.params) || s.calls.len() >= maxInFlight {
 		return nil
 	}
 	delete(s.parked, h)

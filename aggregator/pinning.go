@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -80,6 +81,8 @@ type pinning struct {
 	first    *catalog.Lists                // from the disk, and not compared yet
 	told     map[pins.Key]canonical.Digest // changes that were logged
 	trouble  string                        // that was logged last
+	unstored bool                          // what is new could not be pinned
+	retrying bool                          // somebody sees to that
 	standing *standing                     // guarded by server.mu
 	stamp    pins.Stamp                    // guarded by server.mu; of the pins that standing is of
 }
@@ -124,7 +127,8 @@ func (s *server) keepCompared(l *catalog.Lists) {
 	p, stamp := s.compare(l)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lists, s.pinning.standing, s.pinning.stamp = l, p, stamp
+	s.lists.Store(l)
+	s.pinning.standing, s.pinning.stamp = p, stamp
 }
 
 // compareAgain compares the lists there are with the pins there are.
@@ -148,6 +152,7 @@ func (s *server) compare(l *catalog.Lists) (*standing, pins.Stamp) {
 	s.pinning.first = nil
 	items := PinItems(l)
 	if s.Pin == pins.Off || items == nil {
+		s.pinning.unstored = false
 		return nil, pins.Stamp{}
 	}
 	p := &standing{blocks: s.Pin == pins.Block, items: make(map[pins.Key]pins.Standing)}
@@ -156,13 +161,18 @@ func (s *server) compare(l *catalog.Lists) (*standing, pins.Stamp) {
 	if err != nil {
 		p.unknown = true
 		s.pinTrouble(err, "pins cannot be read")
+		s.pinLater(cmp.Or(first, l))
 		return p, stamp
 	}
 	if book.Since.IsZero() {
 		items = append(PinItems(first), items...) // a weir that pinned nothing has shown them
 	}
+	s.pinning.unstored = false
 	if fresh := unpinned(book, items); len(fresh) > 0 {
 		book = s.pin(book, fresh, p)
+	}
+	if s.pinning.unstored {
+		s.pinLater(cmp.Or(first, l))
 	}
 	for _, item := range items {
 		if book.Judge(item) == pins.Changed {
@@ -198,7 +208,8 @@ func (s *server) pin(book *pins.Book, fresh []pins.Item, p *standing) *pins.Book
 				p.items[item.Key] = pins.New
 			}
 		}
-		s.pinTrouble(err, "definitions cannot be pinned")
+		s.pinning.unstored = true
+		s.pinTrouble(err, "definitions cannot be pinned: weir tries again from time to time")
 		return book
 	}
 	s.pinning.trouble = ""
@@ -271,7 +282,7 @@ func pinKey(route *catalog.Route) pins.Key {
 func (s *server) listsAndStanding() (*catalog.Lists, *standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lists, s.pinning.standing
+	return s.lists.Load(), s.pinning.standing
 }
 
 // checkPin refuses what pins hold back. What the policy denies does not get here.

@@ -1,13 +1,13 @@
 package aggregator
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +27,25 @@ type user struct {
 	t            *testing.T
 	cache, state string
 	mode         pins.Mode
-	log          bytes.Buffer
+	log          sharedLog
+}
+
+// A sharedLog is written by any goroutine, and read meanwhile.
+type sharedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newUser(t *testing.T, mode pins.Mode) *user {
@@ -45,7 +63,7 @@ func (u *user) config(server *upstreamtest.Server) Config {
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	cfg.Store, cfg.Pins, cfg.Log = store, u.pins(), zerolog.New(zerolog.SyncWriter(&u.log))
+	cfg.Store, cfg.Pins, cfg.Log = store, u.pins(), zerolog.New(&u.log)
 	cfg.Servers[0].Pin = u.mode
 	return cfg
 }

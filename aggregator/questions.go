@@ -112,7 +112,7 @@ func (s *session) oldestAsker(asker *server) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var attached, parked *call
-	for _, c := range s.calls {
+	for c := range s.calls.all() {
 		if c.server == asker && c.op.asks && (attached == nil || c.number < attached.number) {
 			attached = c
 		}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/aggregator/catalog"
 )
 
 // This file puts a new world in the place of the old one while hosts are served.
@@ -18,7 +18,7 @@ type Changes struct {
 }
 
 // Reconfigure goes on with another configuration: its Servers, Names, Policy,
-// Principal, MaxAge, Patience, Notice, MessageLimit and Audit; the rest of it stays as
+// Principal, Expose, MaxTools, MaxAge, Patience, Notice, MessageLimit and Audit; the rest of it stays as
 // New was told. A server
 // that is configured as before keeps its connection, its lists and its calls, be
 // it exposed otherwise or not. One that is not any more, or otherwise, takes no
@@ -41,12 +41,13 @@ func (a *Aggregator) Reconfigure(cfg Config) (Changes, error) {
 // settle puts the next world in place. The caller holds a.shaping.
 func (a *Aggregator) settle(m *move, cfg *Config) {
 	wanted := a.welcome(m)
+	before := a.view.Load().snapshot
 	a.world.Store(m.world(cfg))
 	a.setMessageLimits()
 	if a.setSnapshot() {
 		a.pushes.soon()
 	}
-	a.refollow(m.successors)
+	a.refollow(before, m.successors)
 	if a.opened.Load() {
 		for _, s := range m.fresh {
 			s.up.ConnectIfEager()
@@ -150,11 +151,11 @@ func (s *server) stays(next *Server) bool {
 var exposure = []string{"Config", "Prefix", "Aliases", "Tools", "Overrides", "Validate", "AsSent"}
 
 // world makes the next world. Who leaves is known to it until nothing is left of
-// it.
+// it: an upstream that is closed for calls may still read what its server says.
 func (m *move) world(cfg *Config) *world {
 	w := newWorld(cfg, m.servers)
 	for up, s := range m.from.owners {
-		if up.Status().State != upstream.Closed {
+		if !s.gone.Load() {
 			w.owners[up] = s
 		}
 	}
@@ -198,6 +199,7 @@ func (a *Aggregator) drain(s *server) {
 		}
 	}
 	a.set.Remove(s.up)
+	s.gone.Store(true)
 	for _, session := range a.sessionList() {
 		session.forget(s)
 	}
@@ -217,7 +219,7 @@ func (a *Aggregator) works(s *server) bool {
 func (s *session) uses(server *server) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.calls {
+	for c := range s.calls.all() {
 		if c.server == server {
 			return true
 		}
@@ -254,10 +256,10 @@ func (s *session) forget(of *server) {
 	}
 }
 
-// refollow makes what hosts follow fit the present view: what is not there for
-// them any more they are told nothing of, and of what has gone to another server
-// of that name, that one is to tell.
-func (a *Aggregator) refollow(successors map[*server]*server) {
+// refollow makes what hosts follow fit the present view: of what has gone to
+// another server of that name, that one is to tell; of what is not there for them
+// any more they hear this last word. before is how URIs were exposed until now.
+func (a *Aggregator) refollow(before *catalog.Snapshot, successors map[*server]*server) {
 	follow := func(v *view, f followed) (followed, bool) {
 		if successor, leaves := successors[f.server]; leaves {
 			f.server = successor
@@ -270,13 +272,15 @@ func (a *Aggregator) refollow(successors map[*server]*server) {
 		}
 		return f, v.readable(f.server.Name, f.name)
 	}
+	var dropped, moved []followed
 	for _, s := range a.sessionList() {
 		v := s.view()
-		dropped, moved := s.refollow(func(f followed) (followed, bool) { return follow(v, f) })
-		a.unfollowAll(dropped)
-		for _, f := range moved {
-			a.followAgain(f)
-		}
+		d, m := s.refollow(before, func(f followed) (followed, bool) { return follow(v, f) })
+		dropped, moved = append(dropped, d...), append(moved, m...)
+	}
+	a.unfollowAll(dropped)
+	for _, f := range moved {
+		a.followAgain(f)
 	}
 }
 
@@ -287,16 +291,16 @@ func (a *Aggregator) followAgain(f followed) {
 	case f.task:
 		f.server.up.WatchTask(f.name, func(bool) {})
 	default:
-		a.tell(f, resourceSubscribe, nobody{})
+		a.tell(f, resourceSubscribe, &insistent{a, f}) // which announces it too
 	}
 }
 
-// refollow replaces what the host follows by what follow says of it. It returns
-// what it follows no more, and what it follows now.
-func (s *session) refollow(follow func(followed) (followed, bool)) (dropped, moved []followed) {
+// refollow replaces what the host follows by what follow says of it, and has it
+// told of what it follows no more. It returns that, and what it follows now.
+func (s *session) refollow(before *catalog.Snapshot, follow func(followed) (followed, bool)) (dropped, moved []followed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := func(f followed) (followed, bool) {
+	one := func(f followed, subscription []byte) (followed, bool) {
 		now, still := follow(f)
 		if now != f || !still {
 			dropped = append(dropped, f)
@@ -304,11 +308,14 @@ func (s *session) refollow(follow func(followed) (followed, bool)) (dropped, mov
 		if now != f && still {
 			moved = append(moved, now)
 		}
+		if !still {
+			s.tellLost(before, f, subscription)
+		}
 		return now, still
 	}
 	following := make(map[followed]bool, len(s.following))
 	for f := range s.following {
-		if now, still := one(f); still {
+		if now, still := one(f, nil); still {
 			following[now] = true
 		}
 	}
@@ -316,7 +323,7 @@ func (s *session) refollow(follow func(followed) (followed, bool)) (dropped, mov
 	for _, l := range s.listeners {
 		var follows []followed
 		for _, f := range l.follows {
-			if now, still := one(f); still {
+			if now, still := one(f, l.id); still {
 				follows = append(follows, now)
 			}
 		}

@@ -151,7 +151,7 @@ func TestReconfigureAdds(t *testing.T) {
 		want(t, "before", h.send(listRequest(legacy, "1")), result("1", `"tools":[`+ownDefinitions("servers")+`]`))
 		b.reconfigure(t, []string{"a"}, nil)
 		pass(time.Second)
-		want(t, "told", h.received(), changed)
+		told(t, h)
 		want(t, "after", h.send(listRequest(legacy, "2")), list("2", "a__x"))
 	})
 	bubble(t, "a lazy one that is stored is not started", func(t *testing.T) {
@@ -191,9 +191,9 @@ func TestReconfigureRemoves(t *testing.T) {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 			want(t, "a call afterwards", h.send(e.call("3", "up__gate", "{}")), noTool("3", "up__gate"))
-			pass(leaveTime - time.Second)
+			pass(leaveTime - 2*time.Second)
 			if e == legacy {
-				want(t, "told", h.received(), changed)
+				told(t, h)
 			}
 			if n := b.open.Load(); n != 2 {
 				t.Errorf("%d connections are open, want both", n)
@@ -203,7 +203,7 @@ func TestReconfigureRemoves(t *testing.T) {
 			if !strings.Contains(got, `"progressToken":"p","progress":9`) || !strings.Contains(got, `"text":"late"`) {
 				t.Errorf("got %s, want progress and the answer", got)
 			}
-			pass(time.Second)
+			pass(2 * time.Second)
 			if n := b.open.Load(); n != 1 {
 				t.Errorf("%d connections are open, want that of the other", n)
 			}
@@ -347,6 +347,32 @@ func TestReconfigureShowsOldLists(t *testing.T) {
 	})
 }
 
+// TestReconfigureDisables: what a server has is not shown while it is switched off,
+// though it is known, and is there again at once.
+func TestReconfigureDisables(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := upstreamtest.New(withTools("x"))
+		b, h := benchOf(t, map[string]*upstreamtest.Server{"up": server}, "up")
+		h.send(legacy.open()...)
+		want(t, "list", h.send(listRequest(legacy, "1")), list("1", "up__x"))
+		b.reconfigure(t, []string{"up"}, func(c *Config) { c.Servers[0].Disabled = true })
+		told(t, h)
+		want(t, "list of nobody", h.send(listRequest(legacy, "2")), result("2", `"tools":[]`))
+		b.reconfigure(t, []string{"up"}, nil)
+		told(t, h)
+		want(t, "list again", h.send(listRequest(legacy, "3")), list("3", "up__x"))
+	})
+}
+
+// told waits until the host has been told once that there are other tools.
+func told(t *testing.T, h *host) {
+	t.Helper()
+	pass(time.Second)
+	if got := h.received(); len(got) != 1 || !strings.Contains(got[0], "notifications/tools/list_changed") {
+		t.Errorf("got %q, want to be told once", got)
+	}
+}
+
 // TestReconfigureStartsNothing: a server that leaves and ends is not started
 // again for what asks for more.
 func TestReconfigureStartsNothing(t *testing.T) {
@@ -381,7 +407,7 @@ func TestReconfigurePolicy(t *testing.T) {
 		server.Release("open")
 		want(t, "the one that is on its way", h.received(), done("2"))
 		pass(time.Second)
-		want(t, "told", h.received(), changed)
+		told(t, h)
 		if got := strings.Join(h.send(listRequest(legacy, "4")), ""); strings.Contains(got, "gate") {
 			t.Errorf("list: got %s", got)
 		}
@@ -460,6 +486,7 @@ func TestReconfigureSubscriptions(t *testing.T) {
 		b.reconfigure(t, []string{"up"}, func(c *Config) {
 			c.Policy = ruled(t, policy.Rule{Server: text("*"), Resource: text("*"), Level: level(policy.Deny)})
 		})
+		h.received() // the last word
 		if told(t, h) || len(b.followers) != 0 {
 			t.Errorf("the host is told, or %v are followed", b.followers)
 		}

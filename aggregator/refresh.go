@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
@@ -23,6 +24,7 @@ type server struct {
 	ctx    context.Context //nolint:containedctx // from the configuration that names it to one that does not
 	cancel context.CancelFunc
 	freed  chan struct{} // once it has left, holds a token when a call of it has ended
+	gone   atomic.Bool   // nothing is left of it, so that no word of it can come any more
 
 	samplings allowance // for what it asks the host's model
 	work      allowance // for what hosts ask it
@@ -31,10 +33,11 @@ type server struct {
 	desk      *desk // where its user logs in; nil for nowhere
 	tally     *tally
 
+	lists atomic.Pointer[catalog.Lists] // written under mu; nil if it was never tried
+
 	mu         sync.Mutex
 	level      logLevel         // that it was told to log from
 	tasks      map[string]*call // those that weir waits for the end of, by the server's ids
-	lists      *catalog.Lists   // nil if it was never tried
 	told       []string         // what of it the log knows to be cleaned
 	refreshing bool
 	due        kindSet // to be asked for once more
@@ -46,6 +49,7 @@ type server struct {
 	tried       chan struct{} // closed with the outcome of the first try
 	once        sync.Once     // closes tried
 	reconnected chan struct{} // holds one token when a retry need not wait
+	urged       chan struct{} // holds one when somebody waits for it
 }
 
 // quiet is how long a list is left alone after it was refreshed, so that a
@@ -61,7 +65,7 @@ const (
 func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 	s := &server{
 		Server: cfg, a: a, up: up, level: noLevel, tasks: make(map[string]*call), pinning: newPinning(),
-		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		tried: make(chan struct{}), reconnected: make(chan struct{}, 1), urged: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 		tally: &tally{},
 	}
 	s.redactor = newRedactor(cfg.Redact)
@@ -70,11 +74,8 @@ func newServer(a *Aggregator, cfg *Server, up *upstream.Upstream) *server {
 	return s
 }
 
-func (s *server) current() *catalog.Lists {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lists
-}
+// current is what it is known to list; nil if it was never tried.
+func (s *server) current() *catalog.Lists { return s.lists.Load() }
 
 // speaks reports whether the server is known to speak this era.
 func (s *server) speaks(modern bool) bool {
@@ -84,7 +85,7 @@ func (s *server) speaks(modern bool) bool {
 
 func (s *server) keep(l *catalog.Lists) {
 	s.mu.Lock()
-	s.lists = l
+	s.lists.Store(l)
 	s.mu.Unlock()
 	if l != nil {
 		s.tellCleaned(l)
@@ -146,9 +147,24 @@ func (s *server) connected() {
 		s.ask(everyKind)
 		return
 	}
+	offer(s.reconnected)
+}
+
+// offer sees to it that there is a token in c, which has room for one.
+func offer(c chan struct{}) {
 	select {
-	case s.reconnected <- struct{}{}:
+	case c <- struct{}{}:
 	default:
+	}
+}
+
+// taken takes the token out of c, and reports whether there was one.
+func taken(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -161,6 +177,13 @@ func (s *server) refresh(kinds kindSet) {
 		return
 	}
 	s.ask(kinds)
+}
+
+// askLater has the goroutine that asks ask once more.
+func (s *server) askLater(kinds kindSet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due |= kinds
 }
 
 // ask starts the goroutine. The caller holds s.mu.
@@ -177,42 +200,49 @@ func (s *server) ask(kinds kindSet) {
 // server that refuses the credentials is not asked again.
 func (s *server) keepAsking(kinds kindSet) {
 	for kinds != 0 {
-		failed, err := s.try(kinds)
+		failed, connection, err := s.try(kinds)
 		s.compareTold()
 		s.showLogin() // before the first list, which some hosts never ask for again
 		if s.ctx.Err() != nil {
 			return
 		}
-		s.reconnectedSince()
+		if taken(s.reconnected) {
+			s.askLater(s.untold(kinds, connection))
+		}
 		s.once.Do(func() { close(s.tried) })
 		s.noteTried()
 		kinds = s.waitForMore(failed, err)
 	}
 }
 
-// reconnectedSince reports whether there was a new connection since it was asked
-// last. What a try to list has connected by itself says nothing new: a server
-// that ends whenever it is asked to list must not be started again and again
-// without a pause.
-func (s *server) reconnectedSince() bool {
-	select {
-	case <-s.reconnected:
-		return true
-	default:
-		return false
+// untold is what there is to ask for on the present connection, which was made
+// while the server was asked for these kinds. A connection that the try has made
+// itself says nothing new of them: a server that ends whenever it is asked to list
+// must not be started again and again without a pause. One that was made since has
+// told nothing yet.
+func (s *server) untold(asked kindSet, connection time.Time) kindSet {
+	switch now := s.connectedSince(); {
+	case now.IsZero():
+		return 0
+	case now.Equal(connection):
+		return everyKind &^ asked
 	}
+	return everyKind
 }
 
 // waitForMore waits a while and returns what to ask for again: what failed, what
 // was announced to have changed, all if there is a new connection. That one ends
-// the pause after a failure.
+// the pause after a failure, and so does who waits for a list.
 func (s *server) waitForMore(failed kindSet, failure error) (more kindSet) {
 	if failure != nil && refusesCredentials(failure) {
 		failed = 0
 	}
-	pause, early := quiet, (chan struct{})(nil)
+	pause, early, urged := quiet, (chan struct{})(nil), (chan struct{})(nil)
 	if failed != 0 {
 		pause, early = s.retryPause(failure), s.reconnected
+		if demandedPause(failure) == 0 {
+			urged = s.urged
+		}
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -221,13 +251,15 @@ func (s *server) waitForMore(failed kindSet, failure error) (more kindSet) {
 	case <-s.ctx.Done():
 		return 0
 	case <-timer.C:
+	case <-urged:
 	case <-early:
 		reconnected = true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	taken(s.urged)
 	more = failed | s.due
-	if s.reconnectedSince() || reconnected {
+	if taken(s.reconnected) || reconnected {
 		more = everyKind
 	}
 	s.due, s.refreshing = 0, more != 0
@@ -245,11 +277,20 @@ func refusesCredentials(err error) bool {
 	return ok && (f.Kind() == upstream.KindAuthentication || f.Kind() == upstream.KindAuthorization)
 }
 
+// demandedPause is how long to wait since the server said so, or its upstream; 0
+// for as one likes.
+func demandedPause(err error) time.Duration {
+	if failure, ok := errors.AsType[upstream.Failure](err); ok {
+		return failure.Detail().RetryAfter
+	}
+	return 0
+}
+
 // retryPause is how long to wait after a failure before asking again: as long
 // as the upstream does, else twice as long each time.
 func (s *server) retryPause(err error) time.Duration {
-	if failure, ok := errors.AsType[upstream.Failure](err); ok && failure.Detail().RetryAfter > 0 {
-		return failure.Detail().RetryAfter
+	if pause := demandedPause(err); pause > 0 {
+		return pause
 	}
 	if retry := s.up.Status().Retry; time.Until(retry) > 0 {
 		return time.Until(retry)

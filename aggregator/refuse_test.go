@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -254,7 +255,7 @@ func TestLimits(t *testing.T) {
 		}
 		want(t, "as many as may be", h.send(lines...))
 		want(t, "one more", h.send(legacy.call(`"x"`, "up__gate", "{}")), `{"jsonrpc":"2.0","id":"x",`+tooMany("requests are in flight")+`}`)
-		pass(DefaultPatience)
+		pass(DefaultPatience + upstream.DefaultListTimeout)
 		if got := len(h.received()); got != maxInFlight {
 			t.Errorf("got %d answers, want %d", got, maxInFlight)
 		}

@@ -36,7 +36,7 @@ type kept struct {
 // keptFor returns what the call may have to be made again with, nil for none. An
 // answer can only need that where the eras differ, or may, and where somebody may
 // have to log in first.
-func (c *call) keptFor(t target, params, meta []jsonrpc.Member) *kept {
+func (c *call) keptFor(t *target, params, meta []jsonrpc.Member) *kept {
 	polls := c.pollsTask(t, params)
 	if !polls && (!c.op.asks || t.server.speaks(c.modern) && t.server.desk == nil) {
 		return nil
@@ -101,7 +101,7 @@ func (c *call) drive(settle func(context.Context) (upstream.Answer, error)) bool
 	ctx, cancel := context.WithTimeout(s.ctx, roundsTime)
 	s.mu.Lock()
 	c.cancel, c.work = cancel, nil
-	wanted := s.calls[c.key] == c || c.waiting != nil && s.parked[c.waiting.handle] == c
+	wanted := s.calls.has(c) || c.waiting != nil && s.parked[c.waiting.handle] == c
 	s.mu.Unlock()
 	if !wanted {
 		cancel()

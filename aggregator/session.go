@@ -37,13 +37,14 @@ type session struct {
 	request request
 	meta    []jsonrpc.Member // room for a request's
 	unread  int              // bytes of its answers since the host has left too much unread
+	recent  recent
 
-	spent sync.Pool // of *call: their memory serves those to come
+	spares spares
 
 	mu        sync.Mutex
-	calls     map[string]*call // in flight, by idKey; nil after the end
-	begun     uint64           // calls so far
-	held      share            // by all calls; their number is that of calls
+	calls     callTable // in flight; closed after the end
+	begun     uint64    // calls so far
+	held      share     // by all calls; their number is that of calls
 	shares    map[*server]*share
 	parked    map[handle]*call  // that wait for a modern host's answers
 	putBy     int               // bytes of their results
@@ -57,13 +58,14 @@ type session struct {
 	following map[followed]bool  // what a legacy host has subscribed to
 	listeners []*listener        // open subscriptions
 	pushed    bool               // messages may be sent unasked: a legacy host is ready
+	late      bool               // a goroutine waits for the host to read, to tell it of changes
 	seen      [catalog.Kinds]sight
 	rounds    map[round]time.Time // that approved calls may go on with, and until when
 }
 
 func newSession(a *Aggregator, out io.Writer) *session {
 	s := &session{
-		a: a, level: noLevel, calls: make(map[string]*call), parked: make(map[handle]*call), shares: make(map[*server]*share),
+		a: a, level: noLevel, parked: make(map[handle]*call), shares: make(map[*server]*share),
 		asking: make(map[uint64]*asked), hostTasks: make(map[string]*server), following: make(map[followed]bool),
 		rounds: make(map[round]time.Time), approvals: a.cfg.Approvals.NewSession(),
 	}
@@ -258,12 +260,16 @@ func (s *session) rootsChanged(m *jsonrpc.Message) {
 // (2025-11-25, cancellation). One that is unknown or answered already is not an
 // error.
 func (s *session) cancelRequest(m *jsonrpc.Message) {
-	key := idKey(jsonrpc.Find(m.Fields, "requestId"))
+	id := jsonrpc.Find(m.Fields, "requestId")
+	if id == nil {
+		return
+	}
+	key := keyOf(id)
 	if s.closeListener(key) {
 		return
 	}
 	s.mu.Lock()
-	c := s.calls[string(key)]
+	c := s.calls.at(key)
 	if c != nil {
 		c.leaveTable()
 		c.letGo()
@@ -282,13 +288,13 @@ const drainTime = 200 * time.Millisecond
 // giveUp ends everything in flight; nobody is answered any more.
 func (s *session) giveUp() {
 	s.mu.Lock()
-	calls := slices.AppendSeq(slices.Collect(maps.Values(s.calls)), maps.Values(s.parked))
+	calls := slices.AppendSeq(slices.Collect(s.calls.all()), maps.Values(s.parked))
 	asking, early := s.asking, s.early
 	follows := slices.Collect(maps.Keys(s.following))
 	for _, l := range s.listeners {
 		follows = append(follows, l.follows...)
 	}
-	s.calls, s.parked, s.asking = nil, nil, nil
+	s.calls, s.parked, s.asking = callTable{closed: true}, nil, nil
 	s.listeners = nil
 	s.mu.Unlock()
 	s.a.unfollowAll(follows)

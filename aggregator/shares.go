@@ -42,12 +42,10 @@ func (s *session) hold(c *call, size int) bool {
 func (s *session) mostHeld() int { return heldMessages * s.a.world.Load().limit }
 
 // takeShare makes the call one of its server's, or says why it cannot be: the
-// server leaves too many unanswered.
+// server leaves too many unanswered. The caller holds the session's mu.
 func (c *call) takeShare() error {
 	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c.share != nil || s.calls[c.key] != c {
+	if c.share != nil || !s.calls.has(c) {
 		return nil
 	}
 	mine := s.shares[c.server]
@@ -55,7 +53,7 @@ func (c *call) takeShare() error {
 		mine = new(share)
 		s.shares[c.server] = mine
 	}
-	if !fair(mine.calls, 1, maxInFlight-len(s.calls)) || mine.bytes > 0 && !fair(mine.bytes, c.size, s.mostHeld()-s.held.bytes) {
+	if !fair(mine.calls, 1, maxInFlight-s.calls.len()) || mine.bytes > 0 && !fair(mine.bytes, c.size, s.mostHeld()-s.held.bytes) {
 		return tooMuchUnanswered(c.server, mine)
 	}
 	mine.calls++
@@ -67,7 +65,7 @@ func (c *call) takeShare() error {
 // leaveTable takes the call out of those in flight; what it holds it still holds.
 // The caller holds the session's mu.
 func (c *call) leaveTable() {
-	delete(c.s.calls, c.key)
+	c.s.calls.remove(c)
 	c.latest = nil
 	if c.share != nil {
 		c.share.calls--

@@ -47,8 +47,8 @@ func unheld(t *testing.T, a *Aggregator) {
 	t.Helper()
 	for _, s := range a.sessionList() {
 		s.mu.Lock()
-		if s.held != (share{}) || len(s.calls) != 0 {
-			t.Errorf("%d calls hold %+v, want nothing", len(s.calls), s.held)
+		if s.held != (share{}) || s.calls.len() != 0 {
+			t.Errorf("%d calls hold %+v, want nothing", s.calls.len(), s.held)
 		}
 		for server, has := range s.shares {
 			if *has != (share{}) {
@@ -155,7 +155,7 @@ func TestSharesOfBytes(t *testing.T) {
 		if got := h.send(lines...); len(got) != 4 || !strings.Contains(got[0], `"id":6,`) || !strings.Contains(got[0], "Too many requests are in flight") {
 			t.Errorf("got %.200q, want the last four of ten refused", got)
 		}
-		pass(DefaultPatience)
+		pass(DefaultPatience + upstream.DefaultListTimeout)
 		if got := h.received(); len(got) != 6 {
 			t.Errorf("got %d answers, want 6", len(got))
 		}

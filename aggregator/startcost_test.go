@@ -105,8 +105,8 @@ func TestStartCost(t *testing.T) {
 		if later > allocations*6/5 || laterBytes > bytes*6/5 {
 			t.Errorf("one more of many costs %d allocations and %d bytes, one more of few %d and %d", later, laterBytes, allocations, bytes)
 		}
-		if few.goroutines != many.goroutines {
-			t.Errorf("goroutines at rest: got %d with 10 servers and %d with 260, want as many", few.goroutines, many.goroutines)
+		if many.goroutines > few.goroutines {
+			t.Errorf("goroutines at rest: got %d with 10 servers and %d with 260, want no more", few.goroutines, many.goroutines)
 		}
 	})
 }

@@ -16,9 +16,10 @@ import (
 // disk is full or may not be written, is kept and tried again, ever more rarely:
 // weir serves from memory meanwhile. Its methods are safe for concurrent use.
 type storing struct {
-	store *catalog.Store
-	log   zerolog.Logger
-	spawn func(func())
+	store  *catalog.Store
+	stored func() // is called after each write
+	log    zerolog.Logger
+	spawn  func(func())
 
 	mu      sync.Mutex
 	waiting map[*server]unstored
@@ -41,9 +42,12 @@ const (
 
 // newStoring returns one over a store. That a store cannot be used was told by who
 // opened it.
-func newStoring(store *catalog.Store, log zerolog.Logger, spawn func(func())) *storing {
+func newStoring(store *catalog.Store, stored func(), log zerolog.Logger, spawn func(func())) *storing {
+	if stored == nil {
+		stored = func() {}
+	}
 	return &storing{
-		store: store, log: log, spawn: spawn,
+		store: store, stored: stored, log: log, spawn: spawn,
 		waiting: make(map[*server]unstored), refused: make(map[*server]bool), told: !store.Usable(),
 	}
 }
@@ -84,7 +88,11 @@ func (st *storing) write(s *server, v catalog.Variant, l *catalog.Lists) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), saveTime)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, func() { time.AfterFunc(lastSaveTime, cancel) })()
-	return st.store.Save(ctx, s.key(), v, l, time.Now())
+	if err := st.store.Save(ctx, s.key(), v, l, time.Now()); err != nil {
+		return err
+	}
+	st.stored()
+	return nil
 }
 
 // wait lets lists wait for another try, unless that cannot help.

@@ -91,6 +91,8 @@ func TestStoringFails(t *testing.T) {
 		servers := map[string]*upstreamtest.Server{"a": upstreamtest.New(withTools("x")), "b": upstreamtest.New(withTools("y"))}
 		cfg := config(t, servers, "a", "b")
 		cfg.Store, cfg.Log = d.open(), zerolog.New(&log).Level(zerolog.InfoLevel)
+		var stored atomic.Int32
+		cfg.Stored = func() { stored.Add(1) }
 		d.breakDown()
 		_, h := start(t, cfg)
 		request := legacy.request("1", "tools/list", "", "")
@@ -108,12 +110,15 @@ func TestStoringFails(t *testing.T) {
 			t.Errorf("got log %q, want one line", got)
 		}
 		d.repair()
-		if got := d.tools("a") + ", " + d.tools("b"); got != "none, none" {
-			t.Errorf("got %s stored, want nothing yet", got)
+		if got := d.tools("a") + ", " + d.tools("b"); got != "none, none" || stored.Load() != 0 {
+			t.Errorf("got %s stored, told %d times, want nothing yet", got, stored.Load())
 		}
 		later(lastStoring)
 		if got := d.tools("a") + ", " + d.tools("b"); got != "z, y" {
 			t.Errorf("got %s stored, want what was told last", got)
+		}
+		if stored.Load() != 2 {
+			t.Errorf("told %d times that lists were stored, want twice", stored.Load())
 		}
 		if got := log.take(); len(got) != 1 || !strings.Contains(got[0], "stored again") {
 			t.Errorf("got log %q, want one line", got)

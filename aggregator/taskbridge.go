@@ -14,11 +14,8 @@ import (
 // pollsTask reports whether the server makes a task of this call and the host
 // has no word for that: weir asks for the task then, and gives its result. Of a
 // modern server none can be asked for.
-func (c *call) pollsTask(t target, params []jsonrpc.Member) bool {
-	if t.tool == nil || t.server.speaks(true) || c.s.hasTasks(c.modern) || jsonrpc.Find(params, "task") != nil {
-		return false
-	}
-	return t.tool.Polled()
+func (c *call) pollsTask(t *target, params []jsonrpc.Member) bool {
+	return t.tool != nil && t.tool.Polled() && !t.server.speaks(true) && !c.s.hasTasks(c.modern) && jsonrpc.Find(params, "task") == nil
 }
 
 // hasTasks reports whether the host has a word for tasks of the core. To others
@@ -29,7 +26,7 @@ func (s *session) hasTasks(modern bool) bool {
 
 // taskRefusal refuses to make a task of a call of a modern server, which decides
 // that by itself (2025-11-25, tasks).
-func (t target) taskRefusal(params []jsonrpc.Member) *refusal {
+func (t *target) taskRefusal(params []jsonrpc.Member) *refusal {
 	if jsonrpc.Find(params, "task") == nil || !t.server.speaks(true) {
 		return nil
 	}

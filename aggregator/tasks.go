@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
@@ -43,7 +44,7 @@ func (s *session) findTask(q query) (target, *refusal) {
 	name, id, ok := s.a.tasks.open(q.subject)
 	server := v.byName[name]
 	if ok && server != nil && v.present(name) {
-		return target{server: server, name: id, value: jsonrpc.AppendString(nil, id)}, nil
+		return target{server: server, name: id, value: jsonrpc.AppendString(nil, id), verdict: new(policy.Verdict)}, nil
 	}
 	if claims := v.claims(); !claims.HasTasks(q.modern) {
 		return target{}, &refusal{code: codeMethodNotFound, message: "Method not found: no server has tasks"}

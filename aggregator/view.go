@@ -23,27 +23,28 @@ type view struct {
 	shown    map[string]bool // the servers that are there for the principal
 	sharers  []string        // those of them that have resources
 	wanting  []*server       // those of them that want a login
+	tools    assortment      // the tools that are there for the principal
 	ways     sync.Map        // of *way by *catalog.Route: those that were asked for
 }
 
-// setSnapshot merges what the servers list now. It reports whether the view of
-// it is another one.
-func (a *Aggregator) setSnapshot() (changed bool) {
-	a.merging.Lock()
-	defer a.merging.Unlock()
+// merge is setSnapshot for its own use.
+func (a *Aggregator) merge() (changed bool) {
 	w := a.world.Load()
 	servers := make([]catalog.Server, len(w.servers))
 	var h held
 	for i, s := range w.servers {
 		exposed := w.exposed[i]
 		lists, standing := s.listsAndStanding()
+		if exposed.Disabled {
+			lists = nil // what is stored of it is for the day when it is switched on again
+		}
 		h = h.with(s.Name, standing)
 		servers[i] = catalog.Server{Lists: lists, Tools: exposed.Tools.Admits, Overrides: exposed.Overrides, AsSent: exposed.AsSent}
 		servers[i].Name, servers[i].Prefix, servers[i].Aliases = s.Name, exposed.Prefix, exposed.Aliases
 	}
 	old := a.view.Load()
 	if old == nil {
-		old = &view{snapshot: &catalog.Snapshot{}}
+		old = &view{world: w, snapshot: &catalog.Snapshot{}}
 	}
 	v := a.look(w, policy.Client{}, catalog.Merge(w.names, servers), h)
 	for _, warning := range v.snapshot.Warnings {
@@ -56,12 +57,13 @@ func (a *Aggregator) setSnapshot() (changed bool) {
 			changed = true
 		}
 	}
-	if w.policy.LooksAtClient() {
+	if w.policy.LooksAtClient() || w.perHost() {
 		v.clients = &clientViews{}
 	}
 	if v.clients != nil || old.clients != nil {
 		changed = true // each session finds out for itself
 	}
+	a.tellExposure(v, old)
 	a.view.Store(v)
 	return changed
 }
@@ -89,7 +91,7 @@ func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snap
 	}
 	v.wanting = v.wantingLogin(v.shown)
 	v.able[wanted] = len(v.wanting) > 0
-	v.lists[catalog.Tools].own = v.listedOwn()
+	v.able[searching] = w.exposure != ExposeAll || w.maxTools > 0
 	for _, s := range w.servers {
 		if v.mayShow(s) {
 			v.shown[s.Name] = true
@@ -100,6 +102,7 @@ func (a *Aggregator) look(w *world, client policy.Client, snapshot *catalog.Snap
 			v.sharers = append(v.sharers, name)
 		}
 	}
+	v.expose()
 	return v
 }
 

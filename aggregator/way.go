@@ -8,6 +8,8 @@ import (
 // A way is what a view knows of a route beforehand, so that it need not be found
 // out for each call. It is immutable, as the view is.
 type way struct {
+	view             *view
+	route            *catalog.Route
 	server           *server
 	looksAtArguments bool            // a condition of the policy may
 	validates        bool            // the user wants arguments checked
@@ -19,7 +21,7 @@ func (v *view) way(route *catalog.Route) *way {
 	if known, ok := v.ways.Load(route); ok {
 		return known.(*way) //nolint:errcheck,forcetypeassert // nothing else is kept there
 	}
-	w := &way{server: v.byName[route.Server], looksAtArguments: v.policy.LooksAtArguments(route.Server)}
+	w := &way{view: v, route: route, server: v.byName[route.Server], looksAtArguments: v.policy.LooksAtArguments(route.Server)}
 	if settings := v.settings[route.Server]; settings != nil {
 		w.validates = settings.Validate
 	}
@@ -32,9 +34,10 @@ func (v *view) way(route *catalog.Route) *way {
 }
 
 // judgeOn is judge for who knows the way.
-func (v *view) judgeOn(w *way, route *catalog.Route, arguments []byte) policy.Verdict {
+func (v *view) judgeOn(w *way, route *catalog.Route, arguments []byte) *policy.Verdict {
 	if w.verdict != nil {
-		return *w.verdict
+		return w.verdict
 	}
-	return v.judge(route, arguments)
+	verdict := v.judge(route, arguments)
+	return &verdict
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/weir-mcp/weir/aggregator/catalog"
 	"github.com/weir-mcp/weir/aggregator/pins"
@@ -112,13 +114,24 @@ func failureOfUse(op *operation, server, name string, err error) (text string, d
 		return text, errorData(upstream.KindToolExecution, &upstream.Fault{Server: server}, tool)
 	}
 	text = fmt.Sprintf("Server %q: %s.", f.Detail().Server, f.Detail().Text)
+	text += sinceWhen(f.Detail())
 	if hint := f.Detail().Hint; hint != "" {
 		text += " " + hint
 	}
 	if after := f.Detail().RetryAfter; after > 0 {
-		text += fmt.Sprintf(" The next try may be in %.0f s.", after.Seconds())
+		text += fmt.Sprintf(" The next try may be in %.0f s.", math.Ceil(after.Seconds()))
 	}
 	return text, errorData(f.Kind(), f.Detail(), tool)
+}
+
+// sinceWhen is a sentence on how long a server cannot be used already; "" if that
+// is not known, or has just begun.
+func sinceWhen(f *upstream.Fault) string {
+	gone := time.Since(f.Since).Truncate(time.Second)
+	if f.Since.IsZero() || gone <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" It has been out of use since %s (%v).", f.Since.UTC().Format(time.RFC3339), gone)
 }
 
 // deniedResult is a tool that is listed and may not be called, or not with these
@@ -206,7 +219,8 @@ func shortPosition(p policy.Position) string {
 	return p.String()
 }
 
-// errorData is the value of "weir/error".
+// errorData is the value of "weir/error". Where a request was not sent because of
+// the state of its server, that and the beginning of its outage are in it.
 func errorData(kind upstream.Kind, f *upstream.Fault, tool string) []byte {
 	out := jsonrpc.AppendString([]byte(`{"kind":`), string(kind))
 	out = jsonrpc.AppendString(append(out, `,"server":`...), f.Server)
@@ -219,6 +233,10 @@ func errorData(kind upstream.Kind, f *upstream.Fault, tool string) []byte {
 	}
 	if f.RetryAfter > 0 {
 		out = strconv.AppendInt(append(out, `,"retryAfterMs":`...), f.RetryAfter.Milliseconds(), 10)
+	}
+	if !f.Since.IsZero() {
+		out = jsonrpc.AppendString(append(out, `,"state":`...), string(f.State))
+		out = jsonrpc.AppendString(append(out, `,"since":`...), f.Since.UTC().Format(time.RFC3339))
 	}
 	return append(out, '}')
 }

@@ -25,8 +25,10 @@ type world struct {
 	patience  time.Duration // for the first list
 	who       string        // the principal in a word
 	notice    string        // why there are no servers; "" if there are
-	limit     int           // bytes of one message from a host
-	audit     *audit.Log    // nil for nowhere
+	exposure  Exposure
+	maxTools  int        // in a list; 0 = no limit
+	limit     int        // bytes of one message from a host
+	audit     *audit.Log // nil for nowhere
 }
 
 // newWorld makes the world of a configuration, the servers of which are these.
@@ -38,6 +40,7 @@ func newWorld(cfg *Config, servers []*server) *world {
 		owners:   make(map[*upstream.Upstream]*server, len(servers)),
 		names:    cfg.Names, policy: cfg.Policy, principal: cfg.Principal, who: whoIs(cfg.Principal), notice: cfg.Notice,
 		maxAge: cmp.Or(cfg.MaxAge, DefaultMaxAge), patience: cmp.Or(cfg.Patience, DefaultPatience),
+		exposure: cfg.Expose, maxTools: cfg.MaxTools,
 		limit: cmp.Or(cfg.MessageLimit, upstream.DefaultMessageLimit), audit: cfg.Audit,
 	}
 	for i, s := range servers {

@@ -80,6 +80,9 @@ const (
 // bounded is the record with nothing in it that is longer than a line may hold,
 // or that holds on to more memory than it needs.
 func (r *Record) bounded() {
+	if (len(r.Principal) | len(r.Host) | len(r.Server) | len(r.Name) | len(r.Rule) | len(r.RuleFile) | len(r.Failure)) < maxText {
+		return // a power of two: none of them is as long
+	}
 	for _, text := range [...]*string{&r.Principal, &r.Host, &r.Server, &r.Name, &r.Rule, &r.RuleFile, &r.Failure} {
 		if len(*text) > maxText {
 			*text = strings.ToValidUTF8((*text)[:maxText], "") + "…"

@@ -114,3 +114,16 @@ func TestLinesAreBounded(t *testing.T) {
 		t.Errorf("got %.20q … %q", line, line[len(line)-60:])
 	}
 }
+
+func TestEachTextIsBounded(t *testing.T) {
+	var r Record
+	for i, text := range []*string{&r.Principal, &r.Host, &r.Server, &r.Name, &r.Rule, &r.RuleFile, &r.Failure} {
+		for size, want := range map[int]int{maxText: maxText, maxText + 1: maxText + len("…")} {
+			*text = strings.Repeat("x", size)
+			if r.bounded(); len(*text) != want {
+				t.Errorf("text %d of %d bytes has %d, want %d", i, size, len(*text), want)
+			}
+			*text = ""
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"math"
 	"time"
 )
 
@@ -68,4 +69,18 @@ func (s *Snapshot) Hints(k Kind, now time.Time) (ttl time.Duration, scope string
 		ttl = min(ttl, pushedTTL)
 	}
 	return ttl, scope
+}
+
+// Life returns until when the merged list of a kind is fresh, and for how long at
+// most: what Hints makes of the time that it is asked. A zero time is that it makes
+// nothing of it.
+func (s *Snapshot) Life(k Kind) (until time.Time, most time.Duration) {
+	of := &s.served[k]
+	switch {
+	case of.missing, of.stale, of.until.IsZero():
+		return time.Time{}, 0
+	case of.pushed:
+		return of.until, pushedTTL
+	}
+	return of.until, math.MaxInt64
 }

@@ -45,6 +45,14 @@ func TestHints(t *testing.T) {
 		if ttl != test.ttl || scope != test.scope {
 			t.Errorf("%s: got %v %s, want %v %s", test.name, ttl, scope, test.ttl, test.scope)
 		}
+		// What makes of the time what Hints makes of it: until then, so long at most.
+		if until, most := mergeLists(test.lists...).Life(Tools); !until.IsZero() {
+			if got := max(0, min(until.Sub(noon.Add(test.after)), most)); got != test.ttl {
+				t.Errorf("%s: its life is %v, want %v", test.name, got, test.ttl)
+			}
+		} else if other, _ := mergeLists(test.lists...).Hints(Tools, noon.Add(test.after+time.Minute)); other != test.ttl {
+			t.Errorf("%s: it has no life, and is good for %v, then for %v", test.name, test.ttl, other)
+		}
 	}
 }
 

@@ -187,6 +187,9 @@ func (s *Store) locked(ctx context.Context, write func() error) error {
 	return write()
 }
 
+// Path is where the lists of a server lie, or would, in a Store that is usable.
+func (s *Store) Path(key Key) string { return s.path(key) }
+
 // path is where the lists of a server lie. The name tells nothing of the
 // configuration to those who do not have the key.
 func (s *Store) path(key Key) string { return s.newPaths().of(key) }

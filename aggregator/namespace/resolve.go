@@ -75,6 +75,17 @@ func only(items []int, permitted func(int) bool) (item int, ok bool) {
 	return item, ok
 }
 
+// Behind returns what stands in a name behind the longest beginning by which a
+// call names the server, listed or not; false if the name does not begin so.
+func Behind(r Rules, s Server, name string) (tool string, ok bool) {
+	for _, head := range r.callHeads(s) {
+		if rest, begins := strings.CutPrefix(name, head); begins && (!ok || len(rest) < len(tool)) {
+			tool, ok = rest, true
+		}
+	}
+	return tool, ok
+}
+
 // callHeads are the beginnings by which a call names a server.
 func (r Rules) callHeads(s Server) []string {
 	heads := make([]string, 0, 3+2*len(s.Aliases))

@@ -108,7 +108,7 @@ func TestApprove(t *testing.T) {
 // TestManyProcesses: whoever is first pins, and nothing is lost.
 func TestManyProcesses(t *testing.T) {
 	dir := t.TempDir()
-	const processes, items = 8, 20
+	const processes, items = 8, 10
 	books := make([]*Book, processes)
 	var all sync.WaitGroup
 	for p := range processes {
