@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/weir-mcp/weir/internal/cli"
+	"github.com/weir-mcp/weir/internal/prelude/first"
 	"github.com/weir-mcp/weir/upstream/process"
 )
 
@@ -19,5 +20,6 @@ func main() {
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,
 		Environ: os.Environ(),
+		Prelude: first.Take(),
 	}))
 }

@@ -144,15 +144,12 @@ func TestEverything(t *testing.T) {
 	needNode(t)
 	steps := everythingTour(t)
 	all := []string{"stdio", "streamableHttp", "sse"}
+	// Most of a tour is waiting for what the server does by and by.
 	var lanes sync.WaitGroup
-	lanes.Go(func() {
-		makeTours(t, serveEverything, all, steps, []*guide{&typeScript1})
-		makeTours(t, serveEverything, all[:1], steps, []*guide{&goSDK, &goSDKModern})
-	})
-	lanes.Go(func() {
-		makeTours(t, serveEverything, all, steps, []*guide{&typeScript2, &typeScript2Modern})
-		makeTours(t, serveEverything, all[:1], steps, []*guide{&mcpGo, &mcpGoModern})
-	})
+	lanes.Go(func() { makeTours(t, serveEverything, all, steps, []*guide{&typeScript1}) })
+	lanes.Go(func() { makeTours(t, serveEverything, all, steps, []*guide{&typeScript2, &typeScript2Modern}) })
+	lanes.Go(func() { makeTours(t, serveEverything, all[:1], steps, []*guide{&goSDK, &goSDKModern}) })
+	lanes.Go(func() { makeTours(t, serveEverything, all[:1], steps, []*guide{&mcpGo, &mcpGoModern}) })
 	lanes.Wait()
 }
 

@@ -99,7 +99,8 @@ func (g *goSDKGuide) take(t *testing.T, s step, params string) (any, error) {
 	case "ping":
 		return struct{}{}, c.Ping(ctx, nil)
 	case "tools/list":
-		return c.ListTools(ctx, nil)
+		return untilListed(t, func() (*gosdk.ListToolsResult, error) { return c.ListTools(ctx, nil) },
+			func(r *gosdk.ListToolsResult) int { return len(r.Tools) })
 	case "prompts/list":
 		return c.ListPrompts(ctx, nil)
 	case "resources/list":

@@ -91,7 +91,8 @@ func (g *mcpGoGuide) take(t *testing.T, s step, params string) (any, error) {
 	case "ping":
 		return struct{}{}, c.Ping(ctx)
 	case "tools/list":
-		return c.ListTools(ctx, mcpgotypes.ListToolsRequest{})
+		return untilListed(t, func() (*mcpgotypes.ListToolsResult, error) { return c.ListTools(ctx, mcpgotypes.ListToolsRequest{}) },
+			func(r *mcpgotypes.ListToolsResult) int { return len(r.Tools) })
 	case "prompts/list":
 		return c.ListPrompts(ctx, mcpgotypes.ListPromptsRequest{})
 	case "resources/list":

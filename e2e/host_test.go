@@ -18,7 +18,7 @@ import (
 
 // patience is how long a host waits for something that should be there at
 // once. Nothing is measured by it: it only ends a test that hangs.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // A host runs an MCP server as a host would, over its standard streams. Methods
 // are for one goroutine.

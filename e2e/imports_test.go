@@ -22,12 +22,12 @@ type place struct {
 }
 
 var order = []place{
-	{"", []string{"internal/cli", "upstream/process"}, "main hands the process to cli, or to the guardian of children"},
+	{"", []string{"internal/cli", "internal/prelude/first", "upstream/process"}, "main hands the process to cli, or to the guardian of children"},
 	{
 		"internal/cli",
 		[]string{
 			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact", "aggregator/telemetry",
-			"internal/config", "internal/demo", "internal/live", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
+			"internal/config", "internal/demo", "internal/formats", "internal/hostedit", "internal/hosts", "internal/live", "internal/prelude", "internal/prelude/keep", "internal/resident", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
 			"upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
@@ -41,15 +41,23 @@ var order = []place{
 		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
+	{"internal/formats", []string{"aggregator/namespace", "upstream/jsonrpc"}, "an API takes a definition or not, wherever the tool is"},
+	{"internal/hosts", []string{"aggregator/redact", "internal/config", "policy", "upstream/jsonrpc", "upstream/state"}, "what a host has becomes what weir has; nobody below knows that there are hosts"},
+	{"internal/hosts", []string{"aggregator/redact", "internal/config", "policy", "upstream/jsonrpc", "upstream/state"}, "what a host has becomes what weir has; nobody below knows that there are hosts"},
 	{"internal/live", []string{"upstream/state"}, "how a weir is is told as it is; who finds it out stands above"},
+	{"internal/prelude", nil, "it is there before what it speaks for, and whatever it imported would come before it"},
+	{"internal/prelude/keep", []string{"internal/prelude", "upstream/state"}, "a record is a file, made in peace"},
+	{"internal/prelude/first", []string{"internal/prelude"}, "the host waits for it, and for whatever it imports"},
+	{"internal/resident", nil, "what is in memory is the system's to say"},
 	{"internal/spell", nil, "words are words"},
 	{"internal/watch", nil, "something happens to files, whatever is in them"},
 	{"internal/demo", []string{"upstream/jsonrpc"}, "the demo's server is nobody's part: it could be any server"},
+	{"internal/hostedit", []string{"upstream/jsonrpc"}, "a text is changed the same wherever it lies and whoever asks"},
 	{
 		"aggregator",
 		[]string{
 			"aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/hygiene",
-			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact", "aggregator/telemetry",
+			"aggregator/namespace", "aggregator/overrides", "aggregator/pins", "aggregator/redact", "aggregator/search", "aggregator/telemetry",
 			"policy", "upstream", "upstream/auth", "upstream/auth/login", "upstream/jsonrpc", "upstream/schema",
 		},
 		"the host side knows servers, not how bytes get there",
@@ -68,6 +76,7 @@ var order = []place{
 	{"aggregator/namespace", nil, "names are pure"},
 	{"aggregator/overrides", []string{"upstream/jsonrpc"}, "what is sent otherwise is a matter of bytes"},
 	{"aggregator/pins", []string{"aggregator/canonical", "upstream/jsonrpc", "upstream/state"}, "pins are digests of bytes, kept in files"},
+	{"aggregator/search", []string{"upstream/jsonrpc"}, "what fits words is a matter of texts; who may see it is known above"},
 	{"policy", []string{"upstream/jsonrpc"}, "a decision is a function of its request, in which arguments are as raw as on the wire"},
 	{
 		"upstream",
@@ -124,6 +133,8 @@ var order = []place{
 	},
 	{"scripts/bench", nil, "the benchmark sees weir as a host does"},
 	{"scripts/conformance", []string{"e2e/bridge", "upstream/jsonrpc"}, "the suite sees weir as a host or a server does"},
+	{"scripts/manual", []string{"internal/cli"}, "it writes down what the command line says of itself"},
+	{"scripts/searchquality", []string{"aggregator/search"}, "it asks the index what hosts ask it"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
 	{
 		"scripts/rig",
@@ -131,7 +142,9 @@ var order = []place{
 		"it holds weir by its streams and its servers' connections, and sees nothing within",
 	},
 	{"scripts/bench/peer", []string{"upstream/jsonrpc"}, "a server that costs next to nothing"},
+	{"scripts/bench/web", []string{"upstream/jsonrpc"}, "the same server, for networks"},
 	{"scripts/bench/sdk", nil, "what weir is compared with shares nothing with weir"},
+	{"scripts/bench/gosdk", nil, "what weir is compared with shares nothing with weir"},
 }
 
 func TestImportOrder(t *testing.T) {
@@ -164,7 +177,7 @@ var foreign = []struct {
 }{
 	{"log", []string{"scripts/rig"}, "the log is zerolog's, on stderr; but net/http knows no other to be silent in"},
 	{"testing", []string{"upstream/upstreamtest", "upstream/upstreamtest/authserver", "upstream/upstreamtest/desktop"}, "nothing of tests is in the binary"},
-	{"github.com/modelcontextprotocol/go-sdk", nil, "it is a peer in tests"},
+	{"github.com/modelcontextprotocol/go-sdk", []string{"scripts/bench/gosdk"}, "it is a peer in tests"},
 	{"github.com/mark3labs/mcp-go/server", []string{"scripts/bench/sdk"}, "it is a peer in tests; linked in, it costs every start"},
 	{"github.com/mark3labs/mcp-go/client", []string{"scripts/bench/sdk"}, "it is a peer in tests"},
 	{
@@ -179,9 +192,10 @@ var foreign = []struct {
 	},
 	{
 		"gopkg.in/yaml.v3",
-		[]string{"internal/config", "policy"},
-		"YAML is read where the configuration is",
+		[]string{"internal/config", "internal/hosts", "policy"},
+		"YAML is read where the configuration is; its nodes are the tree of every file with servers in it",
 	},
+	{"github.com/pelletier/go-toml", []string{"internal/hostedit", "internal/hosts"}, "one host writes TOML"},
 	{
 		"cel.dev/cel-go",
 		[]string{"policy"},
@@ -189,7 +203,7 @@ var foreign = []struct {
 	},
 	{
 		"github.com/gorilla/websocket",
-		[]string{"upstream/transport", "upstream/upstreamtest"},
+		[]string{"scripts/bench", "scripts/bench/web", "upstream/transport", "upstream/upstreamtest"},
 		"a WebSocket is a transport",
 	},
 	{
@@ -208,7 +222,7 @@ var foreign = []struct {
 	{
 		"os/exec",
 		[]string{
-			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/rig",
+			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/gosdk", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/rig",
 			"scripts/soak", "upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
 		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
@@ -216,7 +230,7 @@ var foreign = []struct {
 	{
 		"net/http",
 		[]string{
-			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/chaos", "scripts/conformance", "scripts/rig", "upstream",
+			"aggregator/telemetry", "e2e/bridge", "internal/cli", "internal/demo", "scripts/bench", "scripts/bench/web", "scripts/chaos", "scripts/conformance", "scripts/rig", "upstream",
 			"upstream/auth", "upstream/auth/discovery", "upstream/auth/guard",
 			"upstream/auth/login", "upstream/customtools", "upstream/transport", "upstream/upstreamtest", "upstream/upstreamtest/authserver",
 		},
@@ -290,7 +304,7 @@ type goPackage struct {
 // they are built without cgo. The imports of tests are not in them.
 func listPackages(t *testing.T) map[string]goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"/...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-pgo=off", "-json=ImportPath,Imports,Deps", module+"/...")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {

@@ -24,6 +24,9 @@ type liveWeir struct {
 	Hosts   []string
 	Config  string
 	Problem string
+
+	Goroutines int
+
 	Servers []struct {
 		Name, State, Reason string
 		NextTry             time.Time
@@ -74,6 +77,9 @@ func TestMissingServerIsVisible(t *testing.T) {
 	weirs := u.live(t, func(all []liveWeir) bool {
 		return len(all) == 1 && len(all[0].Servers) == 2 && all[0].Servers[0].Calls == 1 && all[0].Servers[1].FailedToReach > 0
 	})
+	if weirs[0].Goroutines < 3 {
+		t.Errorf("got %d goroutines, want some for each server", weirs[0].Goroutines)
+	}
 	if got := weirs[0].Servers; got[0].State != "ready" || got[1].Name != "missing" || got[1].State == "ready" || got[1].Reason == "" {
 		t.Errorf("got %+v", got)
 	}

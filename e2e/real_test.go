@@ -124,6 +124,7 @@ func TestRealServers(t *testing.T) {
 	needNode(t)
 	for _, d := range drivers {
 		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
 			p := testPlaces(t)
 			web := p.startWeb(t)
 			var want observation

@@ -53,7 +53,7 @@ func TestRecoveredServerIsSeen(t *testing.T) {
 	if got := r.names(t); got != "weir__servers" {
 		t.Fatalf("while it is down: got %s", got)
 	}
-	if got := string(r.call(t, "late__l", `{}`).Raw); !strings.Contains(got, "Unknown tool") {
+	if got := string(r.call(t, "late__l", `{}`).Raw); !strings.Contains(got, "could not be started. Nothing was sent.") {
 		t.Errorf("a call while it is down: got %s", got)
 	}
 	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec fake \"$@\"\n"), 0o700); err != nil {

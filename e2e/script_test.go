@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/weir-mcp/weir/internal/cli"
+	"github.com/weir-mcp/weir/internal/prelude/first"
 	"github.com/weir-mcp/weir/upstream/process"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
@@ -40,7 +41,9 @@ func weirMain() {
 		process.GuardianMain()
 		return
 	}
-	os.Exit(cli.Main(cli.Process{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}))
+	os.Exit(cli.Main(cli.Process{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Prelude: first.Take(),
+	}))
 }
 
 // TestScripts runs testdata/*.txtar. Beside the commands of testscript there

@@ -150,6 +150,18 @@ func quotedAll(texts []string) []string {
 	return all
 }
 
+// untilListed lists tools until there are some: the first list of a weir waits 5 s
+// for a server that it does not know, and servers have taken longer to start on
+// busy machines.
+func untilListed[R any](t *testing.T, list func() (R, error), count func(R) int) (result R, err error) {
+	t.Helper()
+	until(t, "a tool is listed", func() bool {
+		result, err = list()
+		return err != nil || count(result) > 0
+	})
+	return result, err
+}
+
 // compareTours holds a tour through weir to the same without it.
 func compareTours(t *testing.T, direct, through tour, want, got [][]event) {
 	t.Helper()

@@ -56,11 +56,21 @@ async function question(request, extra) {
 }
 
 const list = {
-  "tools/list": (params) => client.listTools(params),
+  "tools/list": (params) => client.listTools(params, { cacheMode: "refresh" }),
   "prompts/list": (params) => client.listPrompts(params),
   "resources/list": (params) => client.listResources(params, { cacheMode: "refresh" }),
   "resources/templates/list": (params) => client.listResourceTemplates(params),
 };
+
+// untilListed lists until there is a tool: the first list of a weir waits 5 s for
+// a server that it does not know, and servers have taken longer to start.
+async function untilListed() {
+  for (let tries = 0; ; tries++) {
+    const whole = await all("tools/list");
+    if (whole.tools.length > 0 || tries === 300) return whole;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 
 async function all(method) {
   const { nextCursor, ...whole } = await list[method]({});
@@ -115,6 +125,9 @@ async function changeRoots(params) {
   return {};
 }
 
+const listing = Object.fromEntries(Object.keys(list).map((method) => [method, () => all(method)]));
+listing["tools/list"] = untilListed;
+
 const tasks = {
   "tasks/list": () => client.experimental.tasks.listTasks(),
 };
@@ -129,13 +142,14 @@ const methods = {
   "resources/unsubscribe": unsubscribe,
   ping: () => client.ping(),
   roots: changeRoots,
+  ...listing,
   ...tasks,
 };
 
 async function take(step) {
   answers = step.answers ?? [];
   try {
-    const result = await (list[step.do] ? all(step.do) : methods[step.do](step.params, step));
+    const result = await methods[step.do](step.params, step);
     note({ result });
   } catch (error) {
     note({ error: { code: error.code, message: error.message, data: error.data } });

@@ -45,10 +45,12 @@ func (a administrator) Apply(ctx context.Context, c aggregator.Change) (aggregat
 func literally(c aggregator.Change) config.Change {
 	switch {
 	case c.Add != nil:
-		s := config.AddServer(*c.Add)
-		s.Command, s.Cwd, s.URL = config.Literal(s.Command), config.Literal(s.Cwd), config.Literal(s.URL)
-		s.Args, s.Env, s.Headers = literalList(s.Args), literalMap(s.Env), literalMap(s.Headers)
-		return s
+		s := c.Add
+		return config.AddServer{
+			Name: s.Name, Transport: s.Transport, Description: s.Description,
+			Command: config.Literal(s.Command), Cwd: config.Literal(s.Cwd), URL: config.Literal(s.URL),
+			Args: literalList(s.Args), Env: literalMap(s.Env), Headers: literalMap(s.Headers),
+		}
 	case c.Alias != nil:
 		return config.HarmlessAlias{AddAlias: config.AddAlias{Alias: c.Alias.Alias, Server: c.Alias.Server}}
 	case c.Enable != "":

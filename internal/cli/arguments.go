@@ -12,8 +12,10 @@ import (
 // A parameter is what a tool's inputSchema says of one argument, as far as it
 // helps to type what a person writes.
 type parameter struct {
-	types []string // JSON Schema types; empty if the schema does not tell
-	items *parameter
+	types  []string // JSON Schema types; empty if the schema does not tell
+	items  *parameter
+	values []string // those it may have, as they are typed; empty if there are no few
+	about  string
 }
 
 // A schema is the arguments of one tool.
@@ -41,9 +43,10 @@ func parseSchema(raw []byte) *schema {
 }
 
 func parseParameter(raw []byte) *parameter {
-	p := &parameter{}
 	members, _ := jsonrpc.ParseObject(nil, raw)
+	p := &parameter{about: described(members)}
 	p.addTypes(jsonrpc.Find(members, "type"))
+	p.addValues(members)
 	for _, key := range []string{"anyOf", "oneOf"} {
 		variants, _ := jsonrpc.ParseArray(nil, jsonrpc.Find(members, key))
 		for _, variant := range variants {
@@ -67,9 +70,23 @@ func (p *parameter) addTypes(raw []byte) {
 	}
 }
 
+// addValues takes the values that a schema lists.
+func (p *parameter) addValues(schema []jsonrpc.Member) {
+	values, _ := jsonrpc.ParseArray(nil, jsonrpc.Find(schema, "enum"))
+	for _, raw := range values {
+		if isScalar(raw) {
+			p.values = append(p.values, scalarText(raw))
+		}
+	}
+	if kind, err := jsonrpc.String(jsonrpc.Find(schema, "type")); err == nil && kind == "boolean" && len(values) == 0 {
+		p.values = append(p.values, "true", "false")
+	}
+}
+
 func (p *parameter) addVariant(raw []byte) {
 	members, _ := jsonrpc.ParseObject(nil, raw)
 	p.addTypes(jsonrpc.Find(members, "type"))
+	p.addValues(members)
 	if items := jsonrpc.Find(members, "items"); items != nil {
 		p.items = parseParameter(items)
 	}

@@ -48,7 +48,7 @@ func (b *beacon) light() {
 	}
 	folder, err := state.UserFolder(b.r.app.getenv)
 	if err == nil {
-		b.lit, err = live.Light(live.PlacesOf(folder), b.tell)
+		b.lit, err = live.Light(live.PlacesOf(folder), b)
 	}
 	if err != nil && !errors.Is(err, state.ErrNoFolder) {
 		b.r.log.Warn().Err(err).Msg("weir servers --live will not show this weir")
@@ -65,12 +65,15 @@ func (b *beacon) out() {
 	lit.Out()
 }
 
-// tell is how this weir is now.
-func (b *beacon) tell() *live.Weir {
+// Tell implements live.Asked.
+func (b *beacon) Tell() *live.Weir {
 	w := describe(b.r.weir)
 	w.Since, w.Config = b.began, homeless(b.config())
 	return w
 }
+
+// Restart implements live.Asked.
+func (b *beacon) Restart(server string) error { return b.r.weir.Restart(server) }
 
 // config is the file of the present configuration: while another one is being read,
 // as it was before.

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-mcp/weir/internal/spell"
-	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 func (a *app) callCommand() *cobra.Command {
 	var asJSON bool
+	var folder, from string
 	cmd := &cobra.Command{
 		Use:   "call NAME [key=value … | {…} | -]",
 		Short: "Call a tool",
@@ -25,19 +25,32 @@ Arguments are key=value, typed by the tool's own schema; key:=json sends a value
 as it stands; a key that takes an array may be repeated. Or give all arguments
 as one JSON object, or - to read that from stdin.
 
+On a terminal structured content is shown as tables. Images, sound and other bytes
+are saved in the working folder, or in the one that --save names, and a line says
+under which name; a file that is there is never written over.
+
+With --from, what is called is what a model has asked for: its tool call as the
+API gave it (one, an array, or the message), given as {…} or on stdin. What is
+printed goes back to that API. "weir tools --format" prints the definitions.
+
 The exit code is 1 if the tool answers that it failed.`,
 		Example: `  weir call files__read_file path=notes.txt
   weir call github__search_issues query="is:open flaky" limit=5
   weir call db__query 'params:=[1, null, "x"]' sql='select ?'
   weir call github__search_issues --json '{"query": "is:open", "limit": 5}'
-  echo '{"query": "is:open"}' | weir call github__search_issues -`,
+  echo '{"query": "is:open"}' | weir call github__search_issues -
+  weir call charts__pie title=Cakes --save ~/Pictures
+  weir call --from anthropic < message.json`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && from == "" {
 				return usageError("missing the NAME of a tool (see: weir tools)")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if from != "" {
+				return a.callFrom(cmd.Context(), from, asJSON, args)
+			}
 			words, err := a.argumentWords(args[1:])
 			if err != nil {
 				return err
@@ -45,10 +58,12 @@ The exit code is 1 if the tool answers that it failed.`,
 			if asJSON {
 				return a.call(cmd.Context(), args[0], words, a.printRaw)
 			}
-			return a.call(cmd.Context(), args[0], words, a.printResult)
+			return a.call(cmd.Context(), args[0], words, a.view(folder, args[0]).result)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole result as JSON, as it came")
+	cmd.Flags().StringVar(&folder, "save", "", "the `FOLDER` for images and other bytes (default the working folder)")
+	cmd.Flags().StringVar(&from, "from", "", "take the calls of a model, by `API`: openai, openai-responses, anthropic or gemini")
 	return cmd
 }
 
@@ -69,6 +84,24 @@ func (a *app) argumentWords(words []string) ([]string, error) {
 }
 
 func (a *app) call(ctx context.Context, name string, words []string, show func(*toolResult)) error {
+	return a.asking(ctx, func(g *gateway) error {
+		w := a.wait("calling " + name)
+		result, err := g.callByWords(ctx, name, words, w)
+		w.stop()
+		if err != nil {
+			return err
+		}
+		show(result)
+		if result.IsError {
+			return &exitError{exitFailed, fmt.Errorf("%s answered with an error", name)}
+		}
+		return nil
+	})
+}
+
+// asking opens a weir whose requests are written to the audit log as those of any
+// host are, and closes it behind ask.
+func (a *app) asking(ctx context.Context, ask func(*gateway) error) error {
 	file, cfg, err := a.gatewayFile(ctx)
 	if err != nil {
 		return err
@@ -83,17 +116,7 @@ func (a *app) call(ctx context.Context, name string, words []string, show func(*
 		return err
 	}
 	defer g.close()
-	w := a.wait("calling " + name)
-	result, err := g.callByWords(ctx, name, words, w)
-	w.stop()
-	if err != nil {
-		return err
-	}
-	show(result)
-	if result.IsError {
-		return &exitError{exitFailed, fmt.Errorf("%s answered with an error", name)}
-	}
-	return nil
+	return ask(g)
 }
 
 // callByWords calls a tool with the arguments that words make of its schema.
@@ -128,19 +151,6 @@ func withSuggestion(err error, name string, tools []listedTool) error {
 		return fmt.Errorf("%w; did you mean %q?", err, near)
 	}
 	return fmt.Errorf("%w (see: weir tools)", err)
-}
-
-// progressText says what a progress notification says.
-func progressText(name string, params []byte) string {
-	members, _ := jsonrpc.ParseObject(nil, params)
-	text := "calling " + name + ": " + string(jsonrpc.Find(members, "progress"))
-	if total := jsonrpc.Find(members, "total"); total != nil {
-		text += " of " + string(total)
-	}
-	if message := textOf(members, "message"); message != "" {
-		text += " " + message
-	}
-	return text
 }
 
 func (a *app) printRaw(r *toolResult) { printLine(a.Stdout, string(r.Raw)) }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/weir-mcp/weir/internal/prelude"
 	"github.com/weir-mcp/weir/internal/spell"
 )
 
@@ -37,6 +38,9 @@ type Process struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Environ []string // KEY=value
+
+	// Prelude is what the host on Stdin and Stdout was told already; nil for nothing.
+	Prelude *prelude.Performance
 }
 
 // Main runs the command that p.Args name and returns the exit code. While it
@@ -98,7 +102,8 @@ starts it over stdio; it offers the tools of all the servers in mcp.yaml under
 one roof, decides by a local policy who may use what, and answers at once.
 
 Without a command it serves when its input is a pipe, as a host starts it, and
-prints this help on a terminal.`,
+prints this help on a terminal. "weir help TOPIC" explains config, policy, auth,
+hosts and names.`,
 		Example: `  weir demo                       see it work; needs nothing but the binary
   weir tools                      what a host would be offered
   weir call files__read_file path=notes.txt
@@ -117,22 +122,34 @@ prints this help on a terminal.`,
 	root.PersistentFlags().StringVar(&a.configFlag, "config", "",
 		"the configuration `FILE` (default $WEIR_CONFIG, else weir/mcp.yaml\nwhere the user's configurations are)")
 	a.identity.add(root)
+	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.serveCommand(),
 		a.demoCommand(),
 		a.demoServerCommand(),
 		a.serversCommand(),
 		a.toolsCommand(),
+		a.topCommand(),
 		a.callCommand(),
+		a.readCommand(),
+		a.promptCommand(),
+		a.addCommand(),
+		a.removeCommand(),
+		a.enableCommand(),
+		a.disableCommand(),
+		a.aliasCommand(),
+		a.installCommand(), a.uninstallCommand(),
 		a.policyCommand(),
 		a.approveCommand(),
 		a.pinsCommand(),
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.authCommand(),
+		a.importCommand(),
 		a.logsCommand(),
 		a.versionCommand(),
 	)
+	a.complete(root)
 	return root
 }
 

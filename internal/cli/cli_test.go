@@ -75,7 +75,7 @@ func TestUsageErrors(t *testing.T) {
 		{"tols", `unknown command "tols"; did you mean "weir tools"?`},
 		{"xyzzy", `unknown command "xyzzy" (see: weir --help)`},
 		{"--confg x", `unknown flag: --confg (see: weir --help)`},
-		{"tools --format xml", `unknown format "xml" (want table or json)`},
+		{"tools --format xml", `unknown format "xml" (want table, json, openai, openai-responses, anthropic or gemini)`},
 		{"tools --json --format table", `--json and --format table contradict`},
 		{"tools extra", `unexpected argument "extra" (see: weir tools --help)`},
 		{"call", `missing the NAME of a tool`},

@@ -37,6 +37,11 @@ func TestTools(t *testing.T) {
 	}
 }
 
+func TestToolsOfNobody(t *testing.T) {
+	newHome(t)
+	weir(t, "tools", "--config", writeConfig(t, "servers:\n  off: {command: WEIR, enabled: false}\n")).wants(t, exitOK, "TOOL", "0 tools")
+}
+
 func TestToolsJSON(t *testing.T) {
 	newHome(t)
 	got := weir(t, "tools", "--json", "--config", writeConfig(t, oneServer))

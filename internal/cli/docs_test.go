@@ -133,3 +133,49 @@ func TestLinksLead(t *testing.T) {
 		}
 	}
 }
+
+// TestFormatsDocument runs the commands that docs/formats.md shows. Lines of "…"
+// stand for any.
+func TestFormatsDocument(t *testing.T) {
+	newHome(t)
+	t.Setenv("WEIR_CONFIG", writeConfig(t, "servers: {demo: {command: WEIR, args: [demo-server]}}\npolicy: {default: execute}\n"))
+	commands := 0
+	for _, s := range snippetsOf(t, filepath.Join("..", "..", "docs", "formats.md")) {
+		if s.language != "console" {
+			continue
+		}
+		for _, block := range strings.Split(s.text, "$ weir ")[1:] {
+			commands++
+			command, want, _ := strings.Cut(block, "\n")
+			t.Run(strings.Join(strings.Fields(command)[:2], " "), func(t *testing.T) {
+				words, argument, _ := strings.Cut(command, " '")
+				args := strings.Fields(words)
+				if argument != "" {
+					args = append(args, strings.TrimSuffix(argument, "'"))
+				}
+				got := weir(t, args...)
+				checkLines(t, got.stdout+got.stderr, want)
+			})
+		}
+	}
+	if commands < 5 {
+		t.Errorf("got %d commands, want all that are there", commands)
+	}
+}
+
+// checkLines checks that a text has the lines of want, one after the other, with
+// others between them only where want has "…".
+func checkLines(t *testing.T, text, want string) {
+	t.Helper()
+	var pattern strings.Builder
+	for line := range strings.Lines(want) {
+		if line == "…\n" {
+			pattern.WriteString("(?s:.*)")
+		} else {
+			pattern.WriteString(regexp.QuoteMeta(line))
+		}
+	}
+	if !regexp.MustCompile("^" + pattern.String() + "$").MatchString(text) {
+		t.Errorf("got:\n%s\nwant:\n%s", text, want)
+	}
+}

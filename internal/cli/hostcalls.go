@@ -53,45 +53,58 @@ const maxPages = 1000
 
 // listTools asks for all pages of tools/list.
 func (h *host) listTools(ctx context.Context) ([]listedTool, error) {
-	var tools []listedTool
+	entries, err := h.listAll(ctx, "tools/list", "tools")
+	if err != nil {
+		return nil, fmt.Errorf("listing tools: %w", err)
+	}
+	tools := make([]listedTool, len(entries))
+	for i, raw := range entries {
+		tools[i] = newListedTool(raw)
+	}
+	return tools, nil
+}
+
+// listAll asks for all pages of a list, and returns the entries that stand under a
+// member of its results, as they came.
+func (h *host) listAll(ctx context.Context, method, member string) (entries [][]byte, err error) {
 	var params []byte
 	for range maxPages {
-		result, err := h.call(ctx, "tools/list", params)
+		result, err := h.call(ctx, method, params)
 		if err != nil {
-			return nil, fmt.Errorf("listing tools: %w", err)
+			return nil, err
 		}
 		members, err := jsonrpc.ParseObject(nil, result)
 		if err != nil {
-			return nil, fmt.Errorf("listing tools: %w", err)
+			return nil, err
 		}
-		entries, err := jsonrpc.ParseArray(nil, jsonrpc.Find(members, "tools"))
-		if err != nil {
-			return nil, fmt.Errorf("listing tools: %w", err)
-		}
-		for _, raw := range entries {
-			tools = append(tools, newListedTool(raw))
+		if entries, err = jsonrpc.ParseArray(entries, jsonrpc.Find(members, member)); err != nil {
+			return nil, err
 		}
 		cursor := jsonrpc.Find(members, "nextCursor")
 		if cursor == nil {
-			return tools, nil
+			return entries, nil
 		}
 		params = fmt.Appendf(nil, `{"cursor":%s}`, cursor)
 	}
-	return nil, fmt.Errorf("listing tools: more than %d pages", maxPages)
+	return nil, fmt.Errorf("more than %d pages", maxPages)
 }
 
 func newListedTool(raw []byte) listedTool {
 	members, _ := jsonrpc.ParseObject(nil, raw)
-	t := listedTool{
+	return listedTool{
 		Raw:         raw,
 		Name:        textOf(members, "name"),
-		Description: textOf(members, "description"),
+		Description: described(members),
 		InputSchema: jsonrpc.Find(members, "inputSchema"),
 	}
-	if t.Description == "" {
-		t.Description = textOf(members, "title")
+}
+
+// described is the description of a definition, or the title if there is none.
+func described(definition []jsonrpc.Member) string {
+	if text := textOf(definition, "description"); text != "" {
+		return text
 	}
-	return t
+	return textOf(definition, "title")
 }
 
 // callTool calls a tool; arguments are a raw JSON object. If progress is not

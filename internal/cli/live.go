@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (a *app) printLiveJSON(weirs []*live.Weir) error {
 func newWeir(now aggregator.Moment) *live.Weir {
 	return &live.Weir{
 		Version: version, PID: os.Getpid(), Hosts: now.Hosts, As: now.Principal, Problem: homeless(now.Problem),
-		Servers: []live.Server{},
+		Goroutines: runtime.NumGoroutine(), Servers: []live.Server{},
 	}
 }
 

@@ -226,7 +226,7 @@ func logWidths(rows [][]cell, width int) []int {
 			row[i].text = oneLine(row[i].text, widest)
 		}
 	}
-	widths := columnWidths(rows, width)
+	widths := (&table{rows: rows}).columnWidths(width)
 	for i, least := range []int{19, 12, 10, 24, 7, 9, 9, 12} {
 		if i < len(widths)-1 || width == 0 {
 			widths[i] = max(widths[i], least)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,11 +50,15 @@ func (a *app) lookOut(ctx context.Context, named policy.Principal) (*lookout, er
 	return a.lookOutWith(ctx, named, func(*aggregator.Config) {})
 }
 
+// errNotAsked is what is wrong with servers of which only the lists are wanted.
+var errNotAsked = errors.New("no server is asked here")
+
 // lookOutQuietly is lookOut with what is stored: no server is started or asked.
 func (a *app) lookOutQuietly(ctx context.Context, named policy.Principal) (*lookout, error) {
 	return a.lookOutWith(ctx, named, func(cfg *aggregator.Config) {
 		for i := range cfg.Servers {
-			cfg.Servers[i].Disabled = true
+			// What is switched off shows nothing; what is broken, what it had.
+			cfg.Servers[i].Disabled, cfg.Servers[i].Broken = false, errNotAsked
 		}
 		cfg.Patience = time.Nanosecond
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"github.com/weir-mcp/weir/internal/prelude/first"
 	"github.com/weir-mcp/weir/upstream/process"
 )
 
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 	}
 	code := Main(Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(),
+		Prelude: first.Take(),
 	})
 	if os.Args[1] == "demo-server" {
 		syscall.Exit(code)

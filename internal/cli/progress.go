@@ -3,8 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/weir-mcp/weir/upstream/jsonrpc"
 )
 
 // patience is how long a command may take before it says what it waits for.
@@ -65,4 +69,34 @@ func (w *waiting) show() {
 			timer.Reset(patience / 4)
 		}
 	}
+}
+
+// progressText says what a progress notification says: as a bar where the server
+// tells how much there is in all.
+func progressText(name string, params []byte) string {
+	members, _ := jsonrpc.ParseObject(nil, params)
+	done, total := jsonrpc.Find(members, "progress"), jsonrpc.Find(members, "total")
+	text := "calling " + name + ": "
+	if bar := progressBar(string(done), string(total)); bar != "" {
+		text += bar
+	} else {
+		text += string(done)
+	}
+	if message := textOf(members, "message"); message != "" {
+		text += " " + message
+	}
+	return text
+}
+
+// progressBar draws how much is done; "" where that cannot be said.
+func progressBar(done, total string) string {
+	const cells = 20
+	part, err := strconv.ParseFloat(done, 64)
+	whole, errWhole := strconv.ParseFloat(total, 64)
+	if err != nil || errWhole != nil || !(whole > 0) || !(part >= 0) {
+		return ""
+	}
+	share := min(part/whole, 1) // servers count beyond their own total
+	full := int(share * cells)
+	return fmt.Sprintf("[%s%s] %d %%", strings.Repeat("#", full), strings.Repeat("-", cells-full), int(share*100))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/internal/config"
+	"github.com/weir-mcp/weir/internal/resident"
 	"github.com/weir-mcp/weir/internal/watch"
 )
 
@@ -27,6 +28,7 @@ type reloader struct {
 	audit atomic.Pointer[audit.Log]
 
 	telemetry collecting // written before weir is
+	prompter  *prompter  // likewise; nil where there are no records
 
 	one     sync.Mutex // one reload at a time
 	source  string     // the file that the present configuration stands in; "" for none
@@ -58,18 +60,25 @@ const (
 	// first answers do.
 	watchAfter = time.Second
 
+	// settledAfter is how long a weir serves before it gives back what of its
+	// program only the start has needed.
+	settledAfter = 2 * time.Second
+
 	// stopTime is how long the end waits for a disk.
 	stopTime = 200 * time.Millisecond
 )
 
-// watch reloads whenever a hangup asks for it, or a file has changed, until stop is
-// called, which waits for one under way. A disk that does not answer is left to
-// itself: reading cannot be interrupted.
+// watch reloads whenever a hangup asks for it, or a file has changed, rehearses the
+// next start, and gives back what this one has needed, until stop is called, which
+// waits for what is under way. A disk that does not answer is left to itself:
+// reading cannot be interrupted.
 func (r *reloader) watch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { r.obey(ctx) })
 	running.Go(func() { r.follow(ctx) })
+	running.Go(func() { r.prompter.run(ctx) })
+	running.Go(func() { r.giveBack(ctx) })
 	return func() {
 		cancel()
 		done := make(chan struct{})
@@ -84,6 +93,19 @@ func (r *reloader) watch(ctx context.Context) (stop func()) {
 		case <-late.C:
 		}
 	}
+}
+
+// giveBack makes the process smaller, once.
+func (r *reloader) giveBack(ctx context.Context) {
+	settled := time.NewTimer(settledAfter)
+	defer settled.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-settled.C:
+	}
+	size, err := resident.GiveBackProgram()
+	r.log.Debug().Err(err).Int("bytes", size).Msg("gave back the pages of the program")
 }
 
 // obey reloads when a signal asks for it.
@@ -190,7 +212,7 @@ func (r *reloader) take(file *config.File) (aggregator.Changes, error) {
 	for _, warning := range file.Warnings {
 		r.log.Warn().Msg(warning)
 	}
-	cfg := r.app.aggregatorConfig(file, r.log)
+	cfg := r.app.servedConfig(file, r.log)
 	before := r.audit.Load()
 	cfg.Audit = before
 	if file.Audit != r.audited {
@@ -204,6 +226,7 @@ func (r *reloader) take(file *config.File) (aggregator.Changes, error) {
 		return changes, err
 	}
 	r.source = file.Path
+	r.prompter.again()
 	r.level.set(file.LogLevel)
 	if cfg.Audit != before {
 		r.replaceAudit(cfg.Audit)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/internal/config"
+	"github.com/weir-mcp/weir/internal/prelude"
 	"github.com/weir-mcp/weir/upstream/auth/login"
 )
 
@@ -43,6 +44,10 @@ func (a *app) serve(ctx context.Context) error {
 	cfg.Admin = administrator{r}
 	beacon := r.newBeacon()
 	cfg.Answered = beacon.light
+	if prelude.Supported {
+		r.prompter = r.newPrompter(a.Prelude, s.play(a.Prelude), cfg.Store)
+		cfg.Stored = r.prompter.again
+	}
 	weir := aggregator.New(cfg)
 	defer together(weir.Close, r.telemetry.close)
 	r.weir = weir
@@ -93,7 +98,7 @@ func (r *reloader) firstConfig(ctx context.Context) aggregator.Config {
 	for _, warning := range file.Warnings {
 		r.log.Warn().Msg(warning)
 	}
-	return r.begin(ctx, a.aggregatorConfig(file, r.log), file)
+	return r.begin(ctx, a.servedConfig(file, r.log), file)
 }
 
 // begin completes a configuration with what stays whatever is read later.
@@ -103,7 +108,9 @@ func (r *reloader) begin(ctx context.Context, cfg aggregator.Config, file *confi
 	cfg.Telemetry = r.telemetry.exporter
 	r.audit.Store(cfg.Audit)
 	r.audited, r.collected = file.Audit, file.Telemetry
-	cfg.Approvals, cfg.Pins = r.app.servedApprovals(r.log), r.app.pinStore() // also for what a broken file becomes
+	if cfg.Approvals == nil { // what a broken file becomes
+		cfg.Approvals, cfg.Pins = r.app.servedApprovals(r.log), r.app.pinStore()
+	}
 	cfg.Store = openStore(ctx, r.log)
 	cfg.Auth = r.app.newKeeper(login.NewBrowser(r.app.getenv), r.log)
 	if cfg.Process.Weir == nil {

@@ -52,7 +52,7 @@ of each: how many, how many failed, and within what time half of them and 99 of
 }
 
 func (a *app) servers(ctx context.Context, show func([]serverLine) error) error {
-	cfg, err := a.gatewayConfig(ctx)
+	file, cfg, err := a.gatewayFile(ctx)
 	if err != nil {
 		return withOthersGoOn(err)
 	}
@@ -86,6 +86,11 @@ func (a *app) servers(ctx context.Context, show func([]serverLine) error) error 
 		return err
 	}
 	a.tellChanges(changes, unreadable)
+	tools := 0
+	for _, line := range lines {
+		tools += line.Tools
+	}
+	a.tellExposure(file, tools)
 	return failedServers(lines)
 }
 

@@ -25,7 +25,16 @@ import (
 // guardian of its children; see process.GuardianMain.
 const GuardianCommand = "guard-children"
 
-// aggregatorConfig makes an aggregator's configuration of a file.
+// servedConfig is aggregatorConfig for hosts, which are shown tools as the profile
+// says.
+func (a *app) servedConfig(file *config.File, log zerolog.Logger) aggregator.Config {
+	cfg := a.aggregatorConfig(file, log)
+	cfg.Expose, cfg.MaxTools = file.Expose, file.MaxTools
+	return cfg
+}
+
+// aggregatorConfig makes an aggregator's configuration of a file, for people: they
+// are shown all tools, whatever hosts are.
 func (a *app) aggregatorConfig(file *config.File, log zerolog.Logger) aggregator.Config {
 	cfg := aggregator.Config{
 		Names:        file.Names,

@@ -59,10 +59,11 @@ func (a *app) width() int {
 }
 
 // A table is rows of cells under a head. The last column gives way when the
-// rows are wider than the terminal.
+// rows are wider than the terminal; in an even table the widest ones do.
 type table struct {
 	head []string
 	rows [][]cell
+	even bool
 }
 
 // A cell is a text and how to paint it; nil paints nothing.
@@ -78,12 +79,21 @@ const columnGap = "  "
 
 // print writes the table; width is as of [app.width].
 func (t *table) print(w io.Writer, p paint, width int) {
+	writeRows(w, append([][]cell{t.headRow(p)}, t.rows...), t.columnWidths(width))
+}
+
+// printRows is print without the head.
+func (t *table) printRows(w io.Writer, width int) { writeRows(w, t.rows, t.columnWidths(width)) }
+
+func (t *table) headRow(p paint) []cell {
 	head := make([]cell, len(t.head))
 	for i, text := range t.head {
 		head[i] = cell{text, p.dim}
 	}
-	rows := append([][]cell{head}, t.rows...)
-	widths := columnWidths(rows, width)
+	return head
+}
+
+func writeRows(w io.Writer, rows [][]cell, widths []int) {
 	var b strings.Builder
 	for _, row := range rows {
 		b.WriteString(rowText(row, widths))
@@ -121,25 +131,72 @@ func rowText(row []cell, widths []int) string {
 	return b.String() + "\n"
 }
 
-// columnWidths returns what each column needs, the last one cut to what is
-// left of width.
-func columnWidths(rows [][]cell, width int) []int {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
+// columnWidths returns what each column needs, cut to what width has room for.
+func (t *table) columnWidths(width int) []int {
+	widths := t.wantedWidths()
+	if width <= 0 {
+		return widths
+	}
+	if t.even {
+		return evenWidths(widths, width)
+	}
+	last := len(widths) - 1
+	left := width
+	for _, n := range widths[:last] {
+		left -= n + len(columnGap)
+	}
+	const least = 12 // a few words even on a narrow terminal
+	widths[last] = min(widths[last], max(left, least))
+	return widths
+}
+
+// wantedWidths returns what each column takes if nothing is cut.
+func (t *table) wantedWidths() []int {
+	columns := len(t.head)
+	if len(t.rows) > 0 {
+		columns = max(columns, len(t.rows[0]))
+	}
+	widths := make([]int, columns)
+	for i, text := range t.head {
+		widths[i] = utf8.RuneCountInString(printable(text))
+	}
+	for _, row := range t.rows {
 		for i, c := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(printable(c.text)))
 		}
 	}
-	last := len(widths) - 1
-	if width > 0 {
-		left := width
-		for _, n := range widths[:last] {
-			left -= n + len(columnGap)
-		}
-		const least = 12 // a few words even on a narrow terminal
-		widths[last] = min(widths[last], max(left, least))
-	}
 	return widths
+}
+
+// leastColumn is what is left of every column of an even table.
+const leastColumn = 8
+
+// fits reports whether an even table can be cut to width so that something of each
+// column is left.
+func (t *table) fits(width int) bool {
+	return width <= 0 || rowWidth(evenWidths(t.wantedWidths(), width)) <= width
+}
+
+// evenWidths cuts the widest columns, all of them to the same, until the rows fit.
+func evenWidths(widths []int, width int) []int {
+	cut := slices.Clone(widths)
+	for limit := min(slices.Max(widths), width); limit >= leastColumn; limit-- {
+		for i := range cut {
+			cut[i] = min(widths[i], limit)
+		}
+		if rowWidth(cut) <= width {
+			break
+		}
+	}
+	return cut
+}
+
+func rowWidth(widths []int) int {
+	all := len(columnGap) * (len(widths) - 1)
+	for _, n := range widths {
+		all += n
+	}
+	return all
 }
 
 // oneLine returns a text fit for one line of at most limit characters.
@@ -147,6 +204,9 @@ func oneLine(text string, limit int) string {
 	text = printable(text)
 	if utf8.RuneCountInString(text) <= limit {
 		return text
+	}
+	if limit < 1 {
+		return ""
 	}
 	runes := []rune(text)
 	return strings.TrimRight(string(runes[:limit-1]), " ") + "…"

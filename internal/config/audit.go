@@ -33,6 +33,6 @@ func (m *maker) audit(a *auditing) {
 	case strings.Contains(f.value, "${"):
 		m.fail(f.pos, "audit.file: references (${…}) are not expanded here")
 	default:
-		made.Path = newExpander(m.file.Path).path(f.value)
+		made.Path = newExpander(m.file.Path, nil).path(f.value)
 	}
 }

@@ -19,7 +19,6 @@ func TestBadFiles(t *testing.T) {
 		{"case counts", "servers:\n  a: {Command: x}\n", `mcp.yaml:2: servers.a: unknown key "Command" (did you mean "command"?)`},
 		{"swapped letters", "servers:\n  a: {ulr: x}\n", `mcp.yaml:2: servers.a: unknown key "ulr" (did you mean "url"?)`},
 		{"unknown key of a rule", "policy:\n  default: deny\n  rules:\n    - {server: a, tol: x, level: read}\n", `mcp.yaml:4: policy.rules.1: unknown key "tol" (did you mean "tool"?)`},
-		{"later key", "profiles: {p: {expose: all}}\n", `mcp.yaml:1: profiles.p: key "expose" is known, but not supported by this version`},
 		{"idle for less than no time", "servers: {a: {command: x, idle_stop: -1s}}\n", `mcp.yaml:1: servers.a.idle_stop: "-1s" is not a duration (want a number with a unit, such as 500ms, 30s, 5m or 24h)`},
 		{"condition", "policy:\n  default: deny\n  rules:\n    - server: a\n      level: deny\n      when: agrs.x == 1\n", `mcp.yaml:6: policy: rule 1: when: undeclared reference to 'agrs' (did you mean 'args'?) (column 1)`},
 		{"member in a condition", "policy: {default: deny, rules: [{server: a, level: deny, when: 'principal.tean == \"x\"'}]}\n", `mcp.yaml:1: policy: rule 1: when: principal has no member "tean" (did you mean "team"?)`},

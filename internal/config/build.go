@@ -196,7 +196,7 @@ func (m *maker) servers(e *expander) {
 
 // expander returns what replaces references in this file.
 func (m *maker) expander() *expander {
-	e := newExpander(m.file.Path)
+	e := newExpander(m.file.Path, m.options.Sources)
 	e.more = m.doc.more
 	if m.options.Keyring != nil {
 		e.ring = m.options.Keyring

@@ -10,7 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/weir-mcp/weir/aggregator"
+	"github.com/weir-mcp/weir/internal/spell"
 )
 
 // A Change is one that Edit can make: an AddServer, RemoveServer, SetEnabled,
@@ -23,7 +23,23 @@ type Change interface {
 
 // An AddServer puts a server behind the others. Texts are as they stand in the
 // file: "${" begins a reference; see Literal.
-type AddServer aggregator.NewServer
+type AddServer struct {
+	Name string
+
+	// These, or those below.
+	Command string
+	Args    []string
+	Env     map[string]string
+	Cwd     string
+
+	URL       string
+	Transport string // "" = by the URL
+	Headers   map[string]string
+
+	Prefix      *string // nil = the name
+	Description string
+	Tags        []string
+}
 
 // A RemoveServer takes a server out, and the aliases that lead to it.
 type RemoveServer struct{ Name string }
@@ -68,10 +84,26 @@ func freeName(root *yaml.Node, name string) error {
 }
 
 func knownServer(root *yaml.Node, name string) error {
-	if member(sub(root, "servers"), name) == nil {
-		return &NameError{Name: name, Text: "there is no server of this name in the file"}
+	servers := sub(root, "servers")
+	if member(servers, name) != nil {
+		return nil
 	}
-	return nil
+	if target := member(sub(root, "aliases"), name); target != nil {
+		return &NameError{Name: name, Text: fmt.Sprintf("there is no server of this name in the file; it is an alias of %q", target.Value)}
+	}
+	return &NameError{Name: name, Text: "there is no server of this name in the file" + nearest(name, servers)}
+}
+
+// nearest asks whether one of the keys of a mapping was meant; "" for none.
+func nearest(name string, m *yaml.Node) string {
+	var names []string
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		names = append(names, m.Content[i].Value)
+	}
+	if near := spell.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // sub is the mapping that stands under a key of the file; one with nothing in it
@@ -96,7 +128,10 @@ func (c AddServer) plan(root *yaml.Node) ([]edit, error) {
 
 // check refuses what cannot be written down so that it is read again as it was.
 func (c AddServer) check() error {
-	texts := slices.Concat([]string{c.Command, c.Cwd, c.URL, c.Transport, c.Description}, c.Args)
+	texts := slices.Concat([]string{c.Command, c.Cwd, c.URL, c.Transport, c.Description}, c.Args, c.Tags)
+	if c.Prefix != nil {
+		texts = append(texts, *c.Prefix)
+	}
 	for _, m := range []map[string]string{c.Env, c.Headers} {
 		texts = slices.Concat(texts, slices.Collect(maps.Keys(m)), slices.Collect(maps.Values(m)))
 	}
@@ -135,20 +170,28 @@ func (c AddServer) node() *yaml.Node {
 		}
 		add(key, m)
 	}
-	text("command", c.Command)
-	if len(c.Args) > 0 {
-		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-		for _, arg := range c.Args {
-			list.Content = append(list.Content, scalar(arg))
+	list := func(key string, values []string) {
+		if len(values) == 0 {
+			return
 		}
-		add("args", list)
+		l := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+		for _, value := range values {
+			l.Content = append(l.Content, scalar(value))
+		}
+		add(key, l)
 	}
+	text("command", c.Command)
+	list("args", c.Args)
 	texts("env", c.Env)
 	text("cwd", c.Cwd)
 	text("url", c.URL)
 	text("transport", c.Transport)
 	texts("headers", c.Headers)
+	if c.Prefix != nil {
+		add("prefix", scalar(*c.Prefix))
+	}
 	text("description", c.Description)
+	list("tags", c.Tags)
 	return n
 }
 
@@ -216,7 +259,7 @@ func (c AddAlias) plan(root *yaml.Node) ([]edit, error) {
 
 func (c RemoveAlias) plan(root *yaml.Node) ([]edit, error) {
 	if member(sub(root, "aliases"), c.Alias) == nil {
-		return nil, &NameError{Name: c.Alias, Text: "there is no such alias in the file"}
+		return nil, &NameError{Name: c.Alias, Text: "there is no such alias in the file" + nearest(c.Alias, sub(root, "aliases"))}
 	}
 	take(root, "aliases", c.Alias)
 	return []edit{{key: "aliases", name: c.Alias}}, nil

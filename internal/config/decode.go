@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,9 +19,8 @@ import (
 const maxUnits = 2 * maxFileSize
 
 // A decoder carries nodes into values and gathers what is wrong with them. The
-// values are structs (with the tags yaml for a key, pos for the position of a
-// key's value, and later for keys that are known but not supported), slices,
-// pointers, strings, booleans, integers, and what decodes itself. A key that is
+// values are structs (with the tags yaml for a key, and pos for the position of a
+// key's value), slices, pointers, strings, booleans, integers, and what decodes itself. A key that is
 // absent leaves its field as it is. A key needs a value; only a mapping may be
 // left empty.
 type decoder struct {
@@ -45,7 +43,6 @@ type decodable interface {
 type shape struct {
 	fields    map[string]int
 	positions map[string]int // the fields for positions, by key; "" = of the struct itself
-	later     []string
 	keys      []string
 }
 
@@ -151,8 +148,6 @@ func (d *decoder) pairs(n *yaml.Node, each func(key, value *yaml.Node)) {
 
 func (d *decoder) unknown(key *yaml.Node, s *shape) {
 	switch near := spell.Nearest(key.Value, s.keys); {
-	case slices.Contains(s.later, key.Value):
-		d.fail(key, fmt.Sprintf("key %q is known, but not supported by this version", key.Value))
 	case d.lenient:
 		d.warn = append(d.warn, d.errorAt(key, fmt.Sprintf("ignoring unknown key %q", key.Value)).Error())
 	case near != "":
@@ -265,7 +260,6 @@ func (d *decoder) shapeOf(t reflect.Type) *shape {
 			s.fields[key] = i
 			s.keys = append(s.keys, key)
 		}
-		s.later = append(s.later, strings.Fields(tag.Get("later"))...)
 	}
 	if d.shapes == nil {
 		d.shapes = map[reflect.Type]*shape{}

@@ -7,9 +7,8 @@
 // A file is read into a tree of nodes that know their lines: YAML by yaml.v3,
 // JSON (with comments and trailing commas) by a small parser of our own, since
 // YAML refuses the tabs that JSON files are indented with. A strict decoder
-// carries the tree into Go structs: unknown and repeated keys, wrong types and
-// keys of later versions are errors with file and line, and all of them are
-// reported at once. The structs are the documentation of the format.
+// carries the tree into Go structs: unknown and repeated keys and wrong types are
+// errors with file and line, and all of them are reported at once. The structs are the documentation of the format.
 //
 // What goes wrong stays as small as it can: what makes a single server useless
 // is written into its upstream.Config as Broken, and the others go on. A file

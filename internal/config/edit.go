@@ -311,7 +311,7 @@ func block(name string, value *yaml.Node, indent, step string) []string {
 		}
 		return lines
 	case value.Kind == yaml.ScalarNode:
-		return []string{indent + plainOrQuoted(name) + ": " + plainOrQuoted(value.Value)}
+		return []string{indent + plainOrQuoted(name) + ": " + scalarText(value, false)}
 	}
 	return []string{indent + plainOrQuoted(name) + ": " + flow(value, true)}
 }
@@ -331,6 +331,14 @@ func flow(n *yaml.Node, quoted bool) string {
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case yaml.ScalarNode, yaml.DocumentNode, yaml.AliasNode: // a change has no others than scalars
+	}
+	return scalarText(n, quoted)
+}
+
+// scalarText is a scalar as it is written: what is no text stands as it is.
+func scalarText(n *yaml.Node, quoted bool) string {
+	if n.ShortTag() != "!!str" {
+		return n.Value
 	}
 	return flowKey(n.Value, quoted)
 }

@@ -51,6 +51,10 @@ func readChange(t testing.TB, line string) Change {
 			c.Transport = value
 		case "description":
 			c.Description = value
+		case "prefix":
+			c.Prefix = &value
+		case "tag":
+			c.Tags = append(c.Tags, value)
 		default:
 			t.Fatalf("unknown key %q", key)
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -138,5 +139,59 @@ func TestLiteral(t *testing.T) {
 		if s.Broken != nil || s.Resolve != nil || s.Args[0] != text || s.Env["E"] != text {
 			t.Errorf("%q: got %q and %q, broken: %v", text, s.Args[0], s.Env["E"], s.Broken)
 		}
+	}
+}
+
+// TestRestoreFile: a file is given back only as long as it is the one that was
+// left.
+func TestRestoreFile(t *testing.T) {
+	locks := state.At(t.TempDir())
+	path := write(t, "mcp.yaml", "# before\n")
+	var edited Edited
+	change := DefineServer{"s", NewDefinition("run")}
+	keep := func(e Edited) error {
+		edited = e
+		return nil
+	}
+	if _, after, err := Preview(Options{Path: path}, change); err != nil || len(after.Servers) != 1 {
+		t.Fatalf("got %+v, %v", after, err)
+	}
+	if err := EditFileKeeping(t.Context(), Options{Path: path}, change, locks, keep); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != string(edited.After) || string(edited.Before) != "# before\n" || edited.New {
+		t.Fatalf("got %q, %v, told %+v", data, err, edited)
+	}
+	backup := func() string {
+		data, _ := os.ReadFile(path + ".bak")
+		return string(data)
+	}
+	if got := backup(); got != "# before\n" {
+		t.Errorf("the last change could not be taken back: the backup is %q", got)
+	}
+	if err := RestoreFile(t.Context(), path, sha256.Sum256([]byte("other")), edited.Before, locks); !errors.Is(err, ErrOther) {
+		t.Errorf("got %v for another file", err)
+	}
+	if err := RestoreFile(t.Context(), path, sha256.Sum256(edited.After), edited.Before, locks); err != nil {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "# before\n" || backup() != string(edited.After) {
+		t.Errorf("got %q, %v, and in the backup %q", data, err, backup())
+	}
+	if err := RestoreFile(t.Context(), path, sha256.Sum256(edited.Before), nil, locks); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want it gone", err)
+	}
+}
+
+// TestKeepingFails: where the text before cannot be kept, nothing is changed.
+func TestKeepingFails(t *testing.T) {
+	path := write(t, "mcp.yaml", "# before\n")
+	lost := errors.New("no room")
+	err := EditFileKeeping(t.Context(), Options{Path: path}, DefineServer{"s", NewDefinition("run")}, state.At(t.TempDir()), func(Edited) error { return lost })
+	if data, _ := os.ReadFile(path); !errors.Is(err, lost) || string(data) != "# before\n" {
+		t.Errorf("got %v and %q", err, data)
 	}
 }

@@ -26,11 +26,13 @@ type expander struct {
 	dir  string            // of the configuration file: where relative paths begin
 	more map[string]string // what other programs' files may refer to besides
 	ring keyring.Ring
+
+	sources *Sources // takes note of variables; nil for nobody
 }
 
 // newExpander returns an expander for the file at path.
-func newExpander(path string) *expander {
-	e := &expander{ring: keyring.System(os.Getenv)}
+func newExpander(path string, sources *Sources) *expander {
+	e := &expander{ring: keyring.System(os.Getenv), sources: sources}
 	if home, err := os.UserHomeDir(); err == nil {
 		e.home = home
 	}
@@ -42,6 +44,7 @@ func newExpander(path string) *expander {
 
 // lookup returns the value of a variable.
 func (e *expander) lookup(name string) (value string, ok bool) {
+	e.sources.lookedUp(name)
 	if value, ok = os.LookupEnv(name); ok {
 		return value, true
 	}

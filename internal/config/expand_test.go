@@ -184,6 +184,25 @@ func TestEnvFileThatIsNotThere(t *testing.T) {
 	}
 }
 
+// An env_file that is too large concerns those servers only that need it.
+func TestEnvFileTooLarge(t *testing.T) {
+	env := write(t, "env", "WEIR_TEST_A=a\n"+strings.Repeat("#", maxEnvFile))
+	path := filepath.Join(filepath.Dir(env), "mcp.yaml")
+	if err := os.WriteFile(path, []byte("env_file: env\nservers: {a: {command: x, args: [\"${WEIR_TEST_A}\"]}, b: {command: x}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Load(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0], "larger than 1048576 bytes") {
+		t.Errorf("got warnings %q, want one about its size", f.Warnings)
+	}
+	if f.Servers[0].Broken == nil || f.Servers[1].Broken != nil {
+		t.Errorf("got %v and %v, want the first broken only", f.Servers[0].Broken, f.Servers[1].Broken)
+	}
+}
+
 func TestAliasesInYAML(t *testing.T) {
 	f := load(t, "mcp.yaml", "servers:\n  a: {command: x, env: &e {A: b}}\n  b: {command: y, env: *e}\n")
 	if got := f.Servers[1].Env["A"]; got != "b" {

@@ -28,6 +28,11 @@ type File struct {
 	Denied    string         // why that denies everything, a sentence part; "" if it does not
 	People    *People        // all others who might ask, and all policies
 
+	// Expose and MaxTools are the profile's word on what hosts are shown, as
+	// aggregator.Config has them.
+	Expose   aggregator.Exposure
+	MaxTools int
+
 	Names        namespace.Rules
 	CacheMaxAge  time.Duration
 	MessageLimit int    // bytes

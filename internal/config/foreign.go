@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -32,13 +33,22 @@ type foreignServer struct {
 	ServerURL *text         `yaml:"serverUrl"`
 	Headers   mapping[text] `yaml:"headers"`
 
+	// Codex: variables to pass on, and headers by values and by variables.
+	EnvVars    []string      `yaml:"env_vars"`
+	MoreValues mapping[text] `yaml:"http_headers"`
+	MoreVars   mapping[text] `yaml:"env_http_headers"`
+
 	Auth      *foreignAuth `yaml:"auth"`                 // Cursor
 	OAuth     *foreignAuth `yaml:"oauth"`                // Gemini CLI, Claude Code
 	BearerVar *text        `yaml:"bearer_token_env_var"` // Codex: the name of a variable
 
-	Timeout  *milliseconds `yaml:"timeout"`
-	Disabled *bool         `yaml:"disabled"`
-	Enabled  *bool         `yaml:"enabled"`
+	Timeout     *milliseconds `yaml:"timeout"`
+	ToolSeconds *seconds      `yaml:"tool_timeout_sec"`    // Codex
+	Start       *milliseconds `yaml:"startup_timeout_ms"`  // Codex, older
+	StartSecond *seconds      `yaml:"startup_timeout_sec"` // Codex
+
+	Disabled *bool `yaml:"disabled"`
+	Enabled  *bool `yaml:"enabled"`
 
 	IncludeTools  []string `yaml:"includeTools"`
 	EnabledTools  []string `yaml:"enabledTools"`
@@ -58,6 +68,17 @@ func (t *milliseconds) decode(d *decoder, n *yaml.Node) {
 		return
 	}
 	*t = milliseconds(count * float64(time.Millisecond))
+}
+
+type seconds duration
+
+func (t *seconds) decode(d *decoder, n *yaml.Node) {
+	count, err := strconv.ParseFloat(n.Value, 64)
+	if limit := float64(24 * time.Hour / time.Second); err != nil || !(count > 0 && count <= limit) {
+		d.wrongType(n, "a number of seconds, up to a day")
+		return
+	}
+	*t = seconds(count * float64(time.Second))
 }
 
 // A tree is kept as it is, to be decoded by itself. That there is nothing is found
@@ -147,19 +168,28 @@ func convertAll(d *decoder, servers mapping[tree]) mapping[server] {
 		if s.value.root == nil {
 			continue // aliases make the file too large, and it is refused
 		}
-		var f foreignServer
-		own := &decoder{file: d.file, lenient: true, units: d.units, shapes: d.shapes, path: []string{s.key}}
-		own.value(s.value.root, &f)
-		d.warn, d.units, d.shapes = append(d.warn, own.warn...), own.units, own.shapes
+		f, made := convertOne(d, s)
 		if f.startsWeir() {
 			d.warn = append(d.warn, fmt.Sprintf("%s: leaving out %q, which starts weir itself", s.pos, s.key))
 			continue
 		}
-		made := f.convert(d, s.pos)
-		made.problems = append(own.errs, made.problems...)
 		converted = append(converted, entry[server]{key: legalName(s.key, taken), pos: s.pos, value: made})
 	}
 	return converted
+}
+
+// convertOne reads an entry and gives it weir's own shape. What is wrong with it
+// is among its problems, and warnings are added to those of d.
+func convertOne(d *decoder, s entry[tree]) (f foreignServer, made server) {
+	own := &decoder{file: d.file, lenient: true, units: d.units, shapes: d.shapes, path: []string{s.key}}
+	own.value(s.value.root, &f)
+	d.warn, d.units, d.shapes = append(d.warn, own.warn...), own.units, own.shapes
+	if f.startsWeir() {
+		return f, server{}
+	}
+	made = f.convert(d, s.pos)
+	made.problems = append(own.errs, made.problems...)
+	return f, made
 }
 
 // startsWeir reports whether the server is weir, as hosts have it in their
@@ -179,8 +209,13 @@ func (f *foreignServer) convert(d *decoder, pos policy.Position) server {
 		URL:     firstOf(f.HTTPURL, f.ServerURL, f.URL),
 		Headers: f.headers(d),
 		Auth:    f.auth(),
-		Timeout: (*duration)(f.Timeout),
+		Timeout: firstOf((*duration)(f.ToolSeconds), (*duration)(f.Timeout)),
 		Enabled: f.Enabled,
+
+		ConnectTimeout: firstOf((*duration)(f.StartSecond), (*duration)(f.Start)),
+	}
+	if len(f.EnvVars) > 0 {
+		s.InheritEnv = &inherited{names: f.EnvVars}
 	}
 	if f.Disabled != nil && *f.Disabled {
 		off := false
@@ -195,10 +230,10 @@ func (f *foreignServer) convert(d *decoder, pos policy.Position) server {
 	return s
 }
 
-func firstOf(texts ...*text) *text {
-	for _, t := range texts {
-		if t != nil {
-			return t
+func firstOf[T any](candidates ...*T) *T {
+	for _, c := range candidates {
+		if c != nil {
+			return c
 		}
 	}
 	return nil
@@ -207,7 +242,12 @@ func firstOf(texts ...*text) *text {
 // headers leaves out those that weir sets itself: people copy them from
 // examples.
 func (f *foreignServer) headers(d *decoder) (kept mapping[text]) {
-	for _, h := range f.Headers {
+	all := slices.Concat(f.Headers, f.MoreValues)
+	for _, h := range f.MoreVars {
+		h.value.value = "${" + h.value.value + "}"
+		all = append(all, h)
+	}
+	for _, h := range all {
 		if slices.Contains(refusedHeaders, strings.ToLower(h.key)) {
 			d.warn = append(d.warn, fmt.Sprintf("%s: ignoring header %q, which weir sets itself", h.pos, h.key))
 			continue
@@ -254,7 +294,7 @@ func (f *foreignServer) transport(s *server, pos policy.Position) {
 		s.Command = nil
 	}
 	if s.URL != nil && s.Command == nil {
-		s.Args, s.Env, s.Cwd = nil, nil, nil
+		s.Args, s.Env, s.Cwd, s.InheritEnv = nil, nil, nil, nil
 	}
 	if s.Command != nil && s.URL == nil {
 		s.Headers, s.Auth = nil, nil
@@ -267,7 +307,7 @@ func (f *foreignServer) envFile(d *decoder, s *server) {
 	if f.EnvFile == nil || s.Command == nil {
 		return
 	}
-	e := newExpander(d.file)
+	e := newExpander(d.file, d.sources)
 	e.more = editorVariables()
 	name, deferred, err := e.expand(f.EnvFile.value)
 	if deferred {
@@ -286,8 +326,8 @@ func (f *foreignServer) envFile(d *decoder, s *server) {
 	for _, v := range s.Env {
 		delete(vars, v.key)
 	}
-	for key, value := range vars {
-		literal := text{value: strings.ReplaceAll(value, "${", "$${"), pos: f.EnvFile.pos}
+	for _, key := range slices.Sorted(maps.Keys(vars)) {
+		literal := text{value: Literal(vars[key]), pos: f.EnvFile.pos}
 		s.Env = append(s.Env, entry[text]{key: key, pos: f.EnvFile.pos, value: literal})
 	}
 }

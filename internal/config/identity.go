@@ -26,6 +26,7 @@ func (m *serverMaker) identity() []byte {
 	id = append(id, authIdentity(&s.Auth)...)
 	inherited := make(map[string]string, len(s.InheritEnv))
 	for _, name := range s.InheritEnv {
+		m.e.sources.lookedUp(name)
 		inherited[name] = os.Getenv(name)
 	}
 	return id.pairs("inherited", inherited)

@@ -14,6 +14,10 @@ import (
 // maxJSONDepth is how deep lists and objects may nest.
 const maxJSONDepth = 100
 
+// maxJSONParts is how many values and keys a file may have: each takes far more
+// memory than it has bytes.
+const maxJSONParts = 1 << 19
+
 func looksLikeJSON(data []byte) bool {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	return bytes.HasPrefix(data, []byte("{")) || bytes.HasPrefix(data, []byte("//")) || bytes.HasPrefix(data, []byte("/*"))
@@ -34,9 +38,10 @@ func parseJSON(path string, data []byte) (root *yaml.Node, err error) {
 }
 
 type jsonParser struct {
-	path string
-	rest []byte
-	line int
+	path  string
+	rest  []byte
+	line  int
+	parts int
 }
 
 // next passes over white space and comments and returns the byte that stands
@@ -74,11 +79,14 @@ func (p *jsonParser) take(n int) string {
 
 func (p *jsonParser) value(depth int) (*yaml.Node, error) {
 	next, err := p.next()
+	p.parts++
 	switch {
 	case err != nil:
 		return nil, err
 	case next == 0:
 		return nil, p.fail("the end comes too soon")
+	case p.parts > maxJSONParts:
+		return nil, p.fail("it has too many parts")
 	case depth > maxJSONDepth:
 		return nil, p.fail("it is nested too deep")
 	case next == '{':

@@ -112,3 +112,6 @@ func (p *People) keys() map[string]bool {
 func nobody[V any](kind, name string, known map[string]V) error {
 	return fmt.Errorf("there is no %s %q%s", kind, name, meant(name, slices.Sorted(maps.Keys(known))))
 }
+
+// Profiles are the names of all profiles, in the order of the alphabet.
+func (p *People) Profiles() []string { return slices.Sorted(maps.Keys(p.profiles)) }

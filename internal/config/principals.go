@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/policy"
 	"github.com/weir-mcp/weir/upstream/customtools"
 )
@@ -36,10 +37,12 @@ type org struct {
 
 // A profile is one entry of profiles.
 type profile struct {
-	Servers []text        `yaml:"servers"` // names, aliases and tag:TAG; default: all
-	Policy  *chosenPolicy `yaml:"policy"`
+	Servers  []text        `yaml:"servers"` // names, aliases and tag:TAG; default: all
+	Policy   *chosenPolicy `yaml:"policy"`
+	MaxTools *int          `yaml:"max_tools"` // in a list of tools; default: no limit, or with expose: auto what the host bears
+	Expose   *text         `yaml:"expose"`    // all, search or auto; default: all
 
-	_ struct{} `later:"max_tools expose"`
+	MaxToolsPos policy.Position `pos:"max_tools"`
 }
 
 // maxKeyName is how many characters the name of a key may have.
@@ -164,9 +167,11 @@ func (m *maker) profiles() (chosen *policy.Profile) {
 		names = append(names, p.key)
 		one := &policy.Profile{Name: p.key, Policy: m.choose(p.value.Policy)}
 		selected := m.selection(p.key, p.value.Servers)
+		exposure, maxTools := m.exposure(p.key, p.value)
 		m.file.People.profiles[p.key] = servedProfile{one, selected}
 		if p.key == m.options.Profile {
 			chosen, m.selected = one, selected
+			m.file.Expose, m.file.MaxTools = exposure, maxTools
 		}
 	}
 	if chosen == nil && m.options.Profile != "" {
@@ -174,6 +179,33 @@ func (m *maker) profiles() (chosen *policy.Profile) {
 	}
 	return chosen
 }
+
+// exposures are the words for how hosts learn of tools.
+var exposures = map[string]aggregator.Exposure{
+	"all": aggregator.ExposeAll, "search": aggregator.ExposeSearch, "auto": aggregator.ExposeAuto,
+}
+
+// exposure is how a profile's tools are shown, and how many in a list; 0 for no
+// limit.
+func (m *maker) exposure(name string, p profile) (aggregator.Exposure, int) {
+	exposure := aggregator.ExposeAll
+	if p.Expose != nil {
+		var known bool
+		if exposure, known = exposures[p.Expose.value]; !known {
+			m.fail(p.Expose.pos, "profile %q: expose: unknown word %q (want all, search or auto)", name, p.Expose.value)
+		}
+	}
+	if p.MaxTools == nil {
+		return exposure, 0
+	}
+	if *p.MaxTools < minTools {
+		m.fail(p.MaxToolsPos, "profile %q: max_tools is %d, less than %d: three of weir's own find the others", name, *p.MaxTools, minTools)
+	}
+	return exposure, *p.MaxTools
+}
+
+// minTools is the least that max_tools can be: what finds tools has to be listed.
+const minTools = 3
 
 // tagPrefix begins what stands for all servers with a tag.
 const tagPrefix = "tag:"

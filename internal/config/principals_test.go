@@ -178,6 +178,8 @@ func TestBadPrincipals(t *testing.T) {
 		{"unknown policy of a profile", "profiles: {work: {policy: x}}", `mcp.yaml:1: there is no policy "x"`},
 		{"bad inline policy", "keys: [{name: a, " + good + ", policy: {rules: []}}]", `mcp.yaml:1: policy: "default" is missing (deny, read, execute or admin)`},
 		{"unknown server of a profile", "servers: {files: {command: x}}\nprofiles:\n  work: {servers: [fils]}", `mcp.yaml:3: profile "work": there is no server "fils" (did you mean "files"?)`},
+		{"unknown exposure", "profiles: {p: {expose: serach}}", `mcp.yaml:1: profile "p": expose: unknown word "serach" (want all, search or auto)`},
+		{"too few tools", "profiles:\n  p:\n    max_tools: 2", `mcp.yaml:3: profile "p": max_tools is 2, less than 3: three of weir's own find the others`},
 		{"unknown key of a key", "keys: [{name: a, " + good + ", polcy: x}]", `mcp.yaml:1: keys.1: unknown key "polcy" (did you mean "policy"?)`},
 		{"question", "servers: {a: {command: x, roots: no}}", `mcp.yaml:1: servers.a.roots: want allow or deny`},
 		{"question by limits", "servers: {a: {command: x, elicitation: {rate: 1/m}}}", `mcp.yaml:1: servers.a.elicitation: want allow or deny`},
@@ -265,6 +267,36 @@ func TestWhatCloses(t *testing.T) {
 		v := f.Policy.Decide(policy.Request{Server: "web", Kind: policy.Tool, Name: "fetch"})
 		if (f.Denied != "") != closed || v.Callable() == closed {
 			t.Errorf("%q: got %v, denied because %q, want closed: %v", text, v.Level, f.Denied, closed)
+		}
+	}
+}
+
+// TestExposure: it is that of the profile which is chosen, and nobody else's.
+func TestExposure(t *testing.T) {
+	path := write(t, "mcp.yaml", `servers: {a: {command: x}}
+profiles:
+  plain: {}
+  found: {expose: search}
+  few: {expose: all, max_tools: 12}
+  fits: {expose: auto, max_tools: 3}
+`)
+	for _, tt := range []struct {
+		profile  string
+		exposure aggregator.Exposure
+		maxTools int
+	}{
+		{"", aggregator.ExposeAll, 0},
+		{"plain", aggregator.ExposeAll, 0},
+		{"found", aggregator.ExposeSearch, 0},
+		{"few", aggregator.ExposeAll, 12},
+		{"fits", aggregator.ExposeAuto, 3},
+	} {
+		f, err := Load(Options{Path: path, Profile: tt.profile})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Expose != tt.exposure || f.MaxTools != tt.maxTools {
+			t.Errorf("profile %q: got %v, %d, want %v, %d", tt.profile, f.Expose, f.MaxTools, tt.exposure, tt.maxTools)
 		}
 	}
 }

@@ -6,9 +6,13 @@ import (
 	"slices"
 )
 
-// Sources are the files that a Load has read, and what it found there. The zero
-// value is for [Options]; a nil *Sources takes note of nothing.
-type Sources struct{ read []reading }
+// Sources are the files that a Load has read, and what it found there, and the
+// variables of the environment that it has looked up. The zero value is for
+// [Options]; a nil *Sources takes note of nothing.
+type Sources struct {
+	read      []reading
+	variables []string
+}
 
 // A reading is one file at one time.
 type reading struct {
@@ -34,6 +38,37 @@ func newReading(path string, limit int64, data []byte, err error) reading {
 		r.sum = maphash.Bytes(sums, data)
 	}
 	return r
+}
+
+// lookedUp adds a variable of the environment.
+func (s *Sources) lookedUp(name string) {
+	if s != nil {
+		s.variables = append(s.variables, name)
+	}
+}
+
+// Variables are the names of those that were looked up, whether they are set or
+// not. Those that say where the configuration is are not among them.
+func (s *Sources) Variables() []string {
+	names := slices.Clone(s.variables)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Again reads the files once more and gives what is in each to visit, if that is
+// what was in it before; err is why it cannot be read, as before. It reports false
+// where one has changed, is not a file, or visit does not want to go on.
+func (s *Sources) Again(visit func(path string, limit int64, data []byte, err error) bool) bool {
+	for _, before := range s.read {
+		if info, err := os.Stat(before.path); err == nil && !info.Mode().IsRegular() {
+			return false
+		}
+		data, err := readFile(before.path, before.limit)
+		if newReading(before.path, before.limit, data, err) != before || !visit(before.path, before.limit, data, err) {
+			return false
+		}
+	}
+	return true
 }
 
 // Paths are where the files are, or would be.

@@ -80,3 +80,63 @@ func TestSources(t *testing.T) {
 		}
 	})
 }
+
+// TestSourcesTellVariables: whatever of the environment could make another
+// configuration is known, be it set or not.
+func TestSourcesTellVariables(t *testing.T) {
+	t.Setenv("SET", "x")
+	path := write(t, "mcp.yaml", `
+servers:
+  a: {command: x, args: ["${SET}", "${UNSET}", "${WITH:-default}", "${env:NAMED}", "$${NOT}", "${file:/x}"], inherit_env: [INHERITED]}
+  b: {url: "https://h/${IN_URL}", headers: {X: "${IN_HEADER}"}}
+tools:
+  t: {description: d, command: [x, "${IN_TOOL}"]}
+env_file: ${IN_PATH}
+`)
+	sources := &Sources{}
+	if _, err := Load(Options{Path: path, Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"INHERITED", "IN_HEADER", "IN_PATH", "IN_TOOL", "IN_URL", "NAMED", "SET", "UNSET", "WITH"}
+	if got := sources.Variables(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	t.Setenv("FOLDER", filepath.Dir(write(t, "env", "A=b")))
+	foreign := write(t, "mcp.json", `{"mcpServers": {"a": {"command": "x", "envFile": "${FOLDER}/env", "env": {"K": "${env:FOREIGN}"}}}}`)
+	sources = &Sources{}
+	if _, err := Load(Options{Path: foreign, Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sources.Variables(), []string{"FOLDER", "FOREIGN"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestSourcesAgain: what is given is what was loaded, or nothing.
+func TestSourcesAgain(t *testing.T) {
+	path := write(t, "mcp.yaml", "servers: {a: {command: x}}\nenv_file: env\n")
+	sources := &Sources{}
+	if _, err := Load(Options{Path: path, Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]string{}
+	visit := func(path string, limit int64, data []byte, err error) bool {
+		read[filepath.Base(path)] = string(data)
+		if limit <= 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: limit %d, %v", path, limit, err)
+		}
+		return true
+	}
+	if !sources.Again(visit) || len(read) != 2 || read["mcp.yaml"] == "" || read["env"] != "" {
+		t.Errorf("read %q", read)
+	}
+	if sources.Again(func(string, int64, []byte, error) bool { return false }) {
+		t.Error("it goes on though nobody wants it")
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "env"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if sources.Again(visit) {
+		t.Error("another file is taken for the one that was loaded")
+	}
+}

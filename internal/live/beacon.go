@@ -18,7 +18,7 @@ const answerTime = time.Second
 type Beacon struct {
 	listener *net.UnixListener
 	passing  string // the folder of the socket, where that goes with it; "" where it stays
-	tell     func() *Weir
+	weir     Asked
 	done     sync.WaitGroup
 
 	mu   sync.Mutex
@@ -26,9 +26,18 @@ type Beacon struct {
 	out  bool
 }
 
-// Light opens the socket, and answers at it with what tell says until the Beacon
-// is put out. tell is called by one goroutine.
-func Light(places Places, tell func() *Weir) (*Beacon, error) {
+// Asked is the weir behind a Beacon. Its methods are called by one goroutine.
+type Asked interface {
+	// Tell says how the weir is.
+	Tell() *Weir
+
+	// Restart ends a server, and starts it anew when it is needed next. The error is
+	// for people.
+	Restart(server string) error
+}
+
+// Light opens the socket, and answers at it until the Beacon is put out.
+func Light(places Places, weir Asked) (*Beacon, error) {
 	path, listener, err := places.listen()
 	if errors.Is(err, fs.ErrNotExist) {
 		path, listener, err = places.listen() // who went took the folder along
@@ -36,7 +45,7 @@ func Light(places Places, tell func() *Weir) (*Beacon, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Beacon{listener: listener, tell: tell}
+	b := &Beacon{listener: listener, weir: weir}
 	if dir := filepath.Dir(path); dir == places.short {
 		b.passing = dir
 	}
@@ -102,12 +111,26 @@ func (b *Beacon) drop(conn *net.UnixConn) {
 }
 
 func (b *Beacon) answer(conn *net.UnixConn) {
-	if !isUser(conn) {
+	if !isUser(conn) || conn.SetDeadline(time.Now().Add(answerTime)) != nil {
 		return
 	}
-	document, err := encode(b.tell())
+	q, err := readQuestion(conn)
+	if err != nil {
+		return // nobody of ours asks like that
+	}
+	document, err := encode(b.reply(q))
 	if err != nil || len(document) > maxDocument || conn.SetDeadline(time.Now().Add(answerTime)) != nil {
 		return
 	}
 	_, _ = conn.Write(document) // who does not read it goes without
+}
+
+func (b *Beacon) reply(q question) any {
+	if q.Restart == "" {
+		return b.weir.Tell()
+	}
+	if err := b.weir.Restart(q.Restart); err != nil {
+		return outcome{err.Error()}
+	}
+	return outcome{}
 }

@@ -1,7 +1,7 @@
 // Package live lets a running weir be asked how it is: each has a Unix-domain
 // socket in the user's folder of state, at which it says so to whoever connects.
-// What it says is one document of JSON; it takes nothing, and nothing can be
-// changed that way.
+// Who connects asks with one line; what the weir says is one document of JSON. It can
+// be told to start a server anew, and nothing else can be changed that way.
 //
 // # Design
 //
@@ -16,7 +16,10 @@
 package live
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"io"
 	"time"
 )
 
@@ -30,8 +33,13 @@ type Weir struct {
 	As      string    `json:"as,omitempty"`     // the key or profile that it serves
 	Config  string    `json:"config,omitempty"` // the file; "" for none
 	Problem string    `json:"problem,omitempty"`
-	Servers []Server  `json:"servers"`
-	All     Figures   `json:"all"` // requests for no server among them
+
+	// Goroutines are how many it has: a few for each server that is connected and
+	// each request under way. More and more of them would be a leak.
+	Goroutines int `json:"goroutines"`
+
+	Servers []Server `json:"servers"`
+	All     Figures  `json:"all"` // requests for no server among them
 }
 
 // A Server is how one server of a weir is.
@@ -89,11 +97,24 @@ type Failure struct {
 	Text string    `json:"text"`
 }
 
-// maxDocument is how long the answer of a weir may be, in bytes.
-const maxDocument = 4 << 20
+// A question is the line by which a weir is asked. The zero question asks how it is.
+type question struct {
+	Restart string `json:"restart,omitempty"` // the server to be started anew
+}
 
-// encode is the document that tells how a weir is.
-func encode(w *Weir) ([]byte, error) { return json.Marshal(w) }
+// An outcome is what came of being told to do something.
+type outcome struct {
+	Error string `json:"error,omitempty"`
+}
+
+// How long the answer of a weir may be, and a question, in bytes.
+const (
+	maxDocument = 4 << 20
+	maxQuestion = 4 << 10
+)
+
+// encode is a document that a weir answers with.
+func encode(answer any) ([]byte, error) { return json.Marshal(answer) }
 
 func decode(document []byte) (*Weir, error) {
 	w := new(Weir)
@@ -101,4 +122,21 @@ func decode(document []byte) (*Weir, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+func (q question) line() ([]byte, error) {
+	text, err := json.Marshal(q)
+	return append(text, '\n'), err
+}
+
+// readQuestion reads one line. An empty one asks how the weir is.
+func readQuestion(r io.Reader) (q question, err error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxQuestion)).ReadBytes('\n')
+	if err != nil {
+		return question{}, err
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		return question{}, nil
+	}
+	return q, json.Unmarshal(line, &q)
 }

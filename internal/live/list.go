@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,43 @@ func (p Places) sockets() (paths []string) {
 }
 
 func ask(ctx context.Context, path string) (*Weir, error) {
+	document, err := inquire(ctx, path, question{})
+	if err != nil {
+		return nil, err
+	}
+	return decode(document)
+}
+
+// Restart tells the weir of a process to end a server, and to start it anew when it
+// is needed next. The error says why it did not, for people.
+func Restart(ctx context.Context, places Places, pid int, server string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for _, path := range places.sockets() {
+		if !strings.HasPrefix(filepath.Base(path), fmt.Sprintf("%d-", pid)) {
+			continue
+		}
+		document, err := inquire(ctx, path, question{Restart: server})
+		if isAbandoned(err) {
+			continue // another's, who had this number once
+		}
+		var o outcome
+		if err == nil {
+			err = json.Unmarshal(document, &o)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("asking the weir %d: %w", pid, err)
+		case o.Error != "":
+			return errors.New(o.Error)
+		}
+		return nil
+	}
+	return fmt.Errorf("the weir %d does not run any more", pid)
+}
+
+// inquire asks at one socket.
+func inquire(ctx context.Context, path string, q question) ([]byte, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, err
@@ -89,6 +127,13 @@ func ask(ctx context.Context, path string) (*Weir, error) {
 			return nil, err
 		}
 	}
+	line, err := q.line()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(line); err != nil {
+		return nil, err
+	}
 	document, err := io.ReadAll(io.LimitReader(conn, maxDocument+1))
 	switch {
 	case err != nil:
@@ -98,7 +143,7 @@ func ask(ctx context.Context, path string) (*Weir, error) {
 	case len(document) > maxDocument:
 		return nil, errors.New("its answer is too long")
 	}
-	return decode(document)
+	return document, nil
 }
 
 // errRefusedOnWindows is WSAECONNREFUSED, which syscall.ECONNREFUSED does not stand

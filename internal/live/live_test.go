@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -36,9 +37,30 @@ func placesIn(t *testing.T, deep bool) Places {
 	return PlacesOf(state.At(dir))
 }
 
+// asked is a weir that says how it is, and can start anew what its map holds.
+type asked struct {
+	tell      func() *Weir
+	restarted map[string]int
+}
+
+func (w *asked) Tell() *Weir { return w.tell() }
+
+func (w *asked) Restart(server string) error {
+	if _, ok := w.restarted[server]; !ok {
+		return errors.New("no server " + server)
+	}
+	w.restarted[server]++
+	return nil
+}
+
 func light(t *testing.T, places Places, tell func() *Weir) *Beacon {
 	t.Helper()
-	b, err := Light(places, tell)
+	return lightOf(t, places, &asked{tell: tell})
+}
+
+func lightOf(t *testing.T, places Places, weir Asked) *Beacon {
+	t.Helper()
+	b, err := Light(places, weir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +207,9 @@ func TestAskerThatDoesNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if _, err := conn.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
 	<-told
 	began := time.Now()
 	b.Out()
@@ -235,7 +260,7 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 // TestKilled: a weir that is killed is not listed, and is swept.
 func TestKilled(t *testing.T) {
 	if os.Getenv("WEIR_LIVE_TEST_CHILD") != "" {
-		if _, err := Light(PlacesOf(state.At(os.Getenv("WEIR_LIVE_TEST_CHILD"))), func() *Weir { return &Weir{PID: os.Getpid()} }); err == nil {
+		if _, err := Light(PlacesOf(state.At(os.Getenv("WEIR_LIVE_TEST_CHILD"))), &asked{tell: func() *Weir { return &Weir{PID: os.Getpid()} }}); err == nil {
 			_ = json.NewEncoder(os.Stdout).Encode("ready")
 		}
 		select {}
@@ -267,5 +292,52 @@ func TestKilled(t *testing.T) {
 	}
 	if weirs, unanswered := List(t.Context(), places); weirs != nil || unanswered != nil || places.files() != nil {
 		t.Errorf("got %v, %v and %q", weirs, unanswered, places.files())
+	}
+}
+
+// TestRestart: the weir of a process is told to start a server anew, and no other;
+// it says so where it cannot.
+func TestRestart(t *testing.T) {
+	places := placesIn(t, false)
+	w := &asked{tell: func() *Weir { return &Weir{PID: 1} }, restarted: map[string]int{"up": 0}}
+	lightOf(t, places, w)
+	if err := Restart(t.Context(), places, os.Getpid(), "up"); err != nil || w.restarted["up"] != 1 {
+		t.Errorf("error %v; restarted %v", err, w.restarted)
+	}
+	if err := Restart(t.Context(), places, os.Getpid(), "other"); err == nil || err.Error() != "no server other" {
+		t.Errorf("a server that is not there: got %v", err)
+	}
+	if err := Restart(t.Context(), places, 1, "up"); err == nil || !strings.Contains(err.Error(), "does not run") {
+		t.Errorf("a weir that is not there: got %v", err)
+	}
+	if w.restarted["up"] != 1 {
+		t.Errorf("restarted %v, want once in all", w.restarted)
+	}
+}
+
+// TestOddQuestions: who asks what is no question gets no answer, and keeps nobody
+// from one.
+func TestOddQuestions(t *testing.T) {
+	places := placesIn(t, false)
+	w := &asked{tell: func() *Weir { return &Weir{PID: 1} }, restarted: map[string]int{"up": 0}}
+	lightOf(t, places, w)
+	path := places.sockets()[0]
+	for name, text := range map[string]string{
+		"no JSON": "restart up\n", "no object": "[]\n", "another type": `{"restart":{"up":1}}` + "\n", "too long": strings.Repeat(" ", maxQuestion) + "\n",
+		"no line": `{"restart":"up"}`,
+	} {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, text) // it may hang up meanwhile
+		_ = conn.(*net.UnixConn).CloseWrite()
+		if answer, _ := io.ReadAll(conn); len(answer) > 0 {
+			t.Errorf("%s: got %s", name, answer)
+		}
+		_ = conn.Close()
+	}
+	if weirs, _ := List(t.Context(), places); len(weirs) != 1 || w.restarted["up"] != 0 {
+		t.Errorf("got %d weirs, restarted %v", len(weirs), w.restarted)
 	}
 }

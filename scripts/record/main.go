@@ -5,6 +5,7 @@
 //	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
 //	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
 //	script -qec "bash scripts/record/weirlogin.sh" /dev/null | go run ./scripts/record "weir login" > docs/login.svg
+//	bash scripts/record/top.sh | go run ./scripts/record "weir top" > docs/top.svg
 //
 // What a browser showed is recorded by scripts/record/login.sh.
 package main
@@ -33,6 +34,7 @@ const (
 var colours = map[string]string{
 	"1":  `font-weight="bold"`,
 	"2":  `fill="#8b949e"`,
+	"7":  `fill="#ffffff" font-weight="bold"`,
 	"31": `fill="#ff7b72"`,
 	"32": `fill="#7ee787"`,
 	"33": `fill="#e3b341"`,
