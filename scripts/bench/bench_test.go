@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"io"
 	"math"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -89,13 +92,49 @@ func TestIDOf(t *testing.T) {
 	}
 }
 
+// TestLines: of whatever length they are, and however they arrive.
+func TestLines(t *testing.T) {
+	fromGateway, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer fromGateway.Close()
+	var want []string
+	for i := range 400 {
+		want = append(want, strings.Repeat(string(rune('a'+i%26)), i*i%97))
+	}
+	writing.Go(func() {
+		defer out.Close()
+		for text := strings.Join(want, "\n") + "\n"; text != ""; {
+			n := min(len(text), 1+len(text)%61)
+			_, _ = out.WriteString(text[:n])
+			text = text[n:]
+		}
+	})
+	d := &driver{stdout: fromGateway, buf: make([]byte, 8)}
+	for i, want := range want {
+		line, err := d.line()
+		if err != nil || string(line) != want {
+			t.Fatalf("line %d: got %q, %v, want %q", i, line, err, want)
+		}
+	}
+	if _, err := d.line(); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: got %v, want EOF", err)
+	}
+	if len(d.buf) > 512 {
+		t.Errorf("buffer for lines of 96 bytes: got %d bytes", len(d.buf))
+	}
+}
+
 func TestSteadyGoesOnUntilTheReferenceAgreesWithItself(t *testing.T) {
 	last := []float64{200, 150, 102, 100}
 	n := 0
 	got, apart, err := steady(4, 1, []subject{
-		{"first", func() ([]float64, error) { return []float64{100, 1}, nil }},
-		{"measured", func() ([]float64, error) { return []float64{7, float64(n)}, nil }},
-		{"last", func() ([]float64, error) { n++; return []float64{last[n-1], 9}, nil }},
+		{name: "first", once: func() ([]float64, error) { return []float64{100, 1}, nil }},
+		{name: "measured", once: func() ([]float64, error) { return []float64{7, float64(n)}, nil }},
+		{name: "last", once: func() ([]float64, error) { n++; return []float64{last[n-1], 9}, nil }},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +147,7 @@ func TestSteadyGoesOnUntilTheReferenceAgreesWithItself(t *testing.T) {
 func TestRoundsKeepEachSample(t *testing.T) {
 	n := 0.0
 	count := func() ([]float64, error) { n++; return []float64{n, -n}, nil }
-	got, err := rounds(2, []subject{{"a", count}, {"b", count}})
+	got, err := rounds(2, []subject{{name: "a", once: count}, {name: "b", once: count}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +157,21 @@ func TestRoundsKeepEachSample(t *testing.T) {
 	}
 }
 
+func TestSlowSubjectsAreMeasuredNowAndThen(t *testing.T) {
+	once := func() ([]float64, error) { return []float64{1}, nil }
+	for n, want := range map[int]int{1: 1, 3: 1, 4: 2, 9: 3} {
+		got, err := rounds(n, []subject{{name: "a", once: once}, {name: "slow", slow: true, once: once}, {name: "b", once: once}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got[1][0]) != want || len(got[0][0]) != n || len(got[2][0]) != n {
+			t.Errorf("%d rounds: got %d samples of what is slow, %d of others, want %d", n, len(got[1][0]), len(got[0][0]), want)
+		}
+	}
+}
+
 func TestRoundsSaysWhoFailed(t *testing.T) {
-	_, err := rounds(1, []subject{{"gw", func() ([]float64, error) { return nil, errors.New("gone") }}})
+	_, err := rounds(1, []subject{{name: "gw", once: func() ([]float64, error) { return nil, errors.New("gone") }}})
 	if err == nil || err.Error() != "gw: gone" {
 		t.Errorf("got %v, want gw: gone", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -42,9 +41,10 @@ func (b *bench) latency() error {
 func (b *bench) latencies(r *running) ([]float64, error) {
 	times := make([]float64, b.effort.calls/4)
 	elapsed, processor, err := r.clocked(len(times), func() error {
+		params := r.echo()
 		last := time.Now()
 		for i := range times {
-			if err := r.call(r.prefix+"echo", echoArguments); err != nil {
+			if err := r.call(params); err != nil {
 				return err
 			}
 			now := time.Now()
@@ -100,8 +100,9 @@ func (b *bench) throughputOf(measures []measure, inFlight int) error {
 		n /= 4 // they take longer
 	}
 	return b.compare(measures, all, func(r *running) ([]float64, error) {
+		n := r.fewer(n)
 		elapsed, processor, err := r.clocked(n, func() error {
-			return r.driver.calls(n, inFlight, r.prefix+"echo", echoArguments)
+			return r.calls(n, inFlight, r.echo())
 		})
 		return []float64{1 / elapsed, processor}, err
 	})
@@ -128,7 +129,7 @@ func (b *bench) results() error {
 		}
 		what := measure{figure: figure + "s", family: "Result", param: "bytes", at: size.bytes, unit: byteRate, budget: size.budget}
 		err = b.compare([]measure{what}, all, func(r *running) ([]float64, error) {
-			rate, err := resultRate(r, n, size.bytes)
+			rate, err := resultRate(r, r.fewer(n), size.bytes)
 			return []float64{rate}, err
 		})
 		stopAll(all)
@@ -141,10 +142,10 @@ func (b *bench) results() error {
 
 // resultRate is in bytes per second.
 func resultRate(r *running, n, size int) (float64, error) {
-	arguments := `{"n":` + strconv.Itoa(size) + `}`
+	params := r.bytes(size)
 	begin := time.Now()
 	for range n {
-		if err := r.call(r.prefix+"bytes", arguments); err != nil {
+		if err := r.call(params); err != nil {
 			return 0, err
 		}
 	}

@@ -17,23 +17,29 @@ type driver struct {
 	cmd    *exec.Cmd
 	stdin  *os.File
 	stdout *os.File
+	meta   string // what requests have besides
 
-	buf    []byte // read, of which buf[used:have] is not yet looked at
-	used   int
-	have   int
-	nextID int
-	out    []byte
+	buf      []byte // read; buf[used:have] is not yet taken
+	used     int
+	have     int
+	searched int // buf[used:searched] holds no line end
+	nextID   int
+	out      []byte
 }
 
 // start starts a gateway and shakes hands.
-func start(command []string, env []string) (*driver, error) {
-	d, err := spawn(command, env)
+func start(g gateway) (*driver, error) {
+	d, err := spawn(g.command, g.env)
 	if err != nil {
 		return nil, err
 	}
+	if g.modern {
+		d.meta = modernMeta // and no hands to shake
+		return d, nil
+	}
 	if err := d.handshake(); err != nil {
 		d.stop()
-		return nil, fmt.Errorf("%s: %w", command[0], err)
+		return nil, fmt.Errorf("%s: %w", g.command[0], err)
 	}
 	return d, nil
 }
@@ -59,18 +65,29 @@ func spawn(command []string, env []string) (*driver, error) {
 	return d, errors.Join(err, in.Close(), out.Close())
 }
 
+// What hosts of either era say of themselves: one at first, the other with each
+// request.
+const (
+	legacyRevision   = "2025-11-25"
+	modernRevision   = "2026-07-28"
+	initializeParams = `{"protocolVersion":"` + legacyRevision + `","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}`
+	initialized      = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	modernMeta       = `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modernRevision + `",` +
+		`"io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}`
+)
+
 func (d *driver) handshake() error {
-	_, err := d.request("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}`)
-	if err != nil {
+	if _, err := d.request("initialize", initializeParams); err != nil {
 		return err
 	}
-	return d.notify("notifications/initialized")
-}
-
-func (d *driver) notify(method string) error {
-	_, err := io.WriteString(d.stdin, `{"jsonrpc":"2.0","method":"`+method+`"}`+"\n")
+	_, err := io.WriteString(d.stdin, initialized+"\n")
 	return err
 }
+
+// list asks for the tools and returns the line of the answer, as request does.
+func (d *driver) list() ([]byte, error) { return d.request("tools/list", "{"+d.meta+"}") }
+
+var result = []byte(`"result":`)
 
 // request sends one request and returns the line of its answer, which is good
 // until the next.
@@ -85,7 +102,7 @@ func (d *driver) request(method, params string) ([]byte, error) {
 			return nil, err
 		}
 		if got, ok := idOf(line); ok && got == id {
-			if !bytes.Contains(line, []byte(`"result":`)) {
+			if !bytes.Contains(line, result) {
 				return nil, fmt.Errorf("%s: %.500s", method, line)
 			}
 			return line, nil
@@ -93,16 +110,23 @@ func (d *driver) request(method, params string) ([]byte, error) {
 	}
 }
 
+// toolCall is what is asked of a tool, for call and calls. The meta may be "".
+func toolCall(tool, arguments, meta string) (params string) {
+	if meta != "" {
+		meta = "," + meta
+	}
+	return `{"name":"` + tool + `","arguments":` + arguments + meta + `}`
+}
+
 // call calls a tool, one at a time.
-func (d *driver) call(tool, arguments string) error {
-	_, err := d.request("tools/call", `{"name":"`+tool+`","arguments":`+arguments+`}`)
+func (d *driver) call(params string) error {
+	_, err := d.request("tools/call", params)
 	return err
 }
 
 // calls calls a tool n times, with this many in flight, and checks that each
-// call is answered once.
-func (d *driver) calls(n, inFlight int, tool, arguments string) error {
-	params := `{"name":"` + tool + `","arguments":` + arguments + `}`
+// call is answered once, by a result.
+func (d *driver) calls(n, inFlight int, params string) error {
 	sent, answered, sum := 0, 0, 0
 	for answered < n {
 		for sent < n && sent-answered < inFlight {
@@ -112,16 +136,21 @@ func (d *driver) calls(n, inFlight int, tool, arguments string) error {
 		if err := d.flush(); err != nil {
 			return err
 		}
+		line, err := d.line()
+		if err != nil {
+			return err
+		}
 		// All that is there is taken before more is sent.
-		for first := true; first || d.buffered(); first = false {
-			line, err := d.line()
-			if err != nil {
-				return err
+		for there := true; there; line, there = d.take() {
+			id, ok := idOf(line)
+			if !ok {
+				continue
 			}
-			if id, ok := idOf(line); ok {
-				sum -= id
-				answered++
+			if !bytes.Contains(line, result) {
+				return fmt.Errorf("call %d: %.500s", id, line)
 			}
+			sum -= id
+			answered++
 		}
 	}
 	if sum != 0 {
@@ -152,22 +181,13 @@ func (d *driver) flush() error {
 	return err
 }
 
-func (d *driver) buffered() bool { return bytes.IndexByte(d.buf[d.used:d.have], '\n') >= 0 }
-
 // line returns the next line, which is good until the next call.
 func (d *driver) line() ([]byte, error) {
-	searched := d.used
 	for {
-		if i := bytes.IndexByte(d.buf[searched:d.have], '\n'); i >= 0 {
-			line := d.buf[d.used : searched+i]
-			d.used = searched + i + 1
+		if line, there := d.take(); there {
 			return line, nil
 		}
-		searched = d.have
-		if d.have == len(d.buf) {
-			searched -= d.used
-			d.makeRoom()
-		}
+		d.makeRoom()
 		n, err := d.stdout.Read(d.buf[d.have:])
 		if d.have += n; err != nil {
 			return nil, fmt.Errorf("gateway's output ended: %w", err)
@@ -175,11 +195,30 @@ func (d *driver) line() ([]byte, error) {
 	}
 }
 
+// take returns the next line if all of it is read already.
+func (d *driver) take() (line []byte, there bool) {
+	i := bytes.IndexByte(d.buf[d.searched:d.have], '\n')
+	if i < 0 {
+		d.searched = d.have
+		return nil, false
+	}
+	line = d.buf[d.used : d.searched+i]
+	d.used += len(line) + 1
+	d.searched = d.used
+	return line, true
+}
+
+// makeRoom has the next read begin at the front where nothing is left to take:
+// that memory is near, and a buffer that has had large lines is long.
 func (d *driver) makeRoom() {
 	rest := d.buf[d.used:d.have]
+	if len(rest) > 0 && d.have < len(d.buf) {
+		return
+	}
 	if len(rest) > len(d.buf)/2 {
 		d.buf = make([]byte, 2*len(d.buf))
 	}
+	d.searched -= d.used
 	d.used, d.have = 0, copy(d.buf, rest)
 }
 

@@ -26,6 +26,14 @@ var (
 	memory    = unit{word: "MB", scale: 1e-6, bench: "bytes", benchScale: 1}
 )
 
+// better is which values are.
+func (u unit) better() string {
+	if u.more {
+		return "more"
+	}
+	return "less"
+}
+
 // percentile is the unit of the time that a share of calls, in percent, is
 // done in.
 func percentile(p float64) unit {
@@ -76,6 +84,7 @@ type measure struct {
 // A series is what was measured of one that is compared.
 type series struct {
 	of      string // "" for a constant
+	foreign bool   // neither the reference nor a weir
 	point   string // in place of what the measure says, as "param=value"
 	samples []float64
 }

@@ -30,7 +30,7 @@ func newWriter(format string, w io.Writer) (writer, error) {
 type tableWriter struct{ w io.Writer }
 
 func (t tableWriter) head() {
-	fmt.Fprintf(t.w, "%-50s %-10s %10s %10s %8s  %s\n", "figure", "of", "value", "reference", "ratio", "budget")
+	fmt.Fprintf(t.w, "%-50s %-12s %12s %10s %8s  %s\n", "figure", "of", "value", "reference", "ratio", "budget")
 }
 
 func (t tableWriter) write(f finding) {
@@ -42,7 +42,7 @@ func (t tableWriter) write(f finding) {
 		remark = fmt.Sprintf("  (does not count: the reference is %.0f %% from itself)", 100*f.apart)
 	}
 	for _, s := range f.found {
-		fmt.Fprintf(t.w, "%-50s %-10s %10s %10s %8.2f  %s%s\n", f.figure, s.of,
+		fmt.Fprintf(t.w, "%-50s %-12s %12s %10s %8.2f  %s%s\n", f.figure, s.of,
 			amount(median(s.samples)*f.unit.scale)+" "+f.unit.word,
 			amount(median(f.reference.samples)*f.unit.scale), f.ratio(s), f.budget, remark)
 	}

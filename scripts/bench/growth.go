@@ -32,10 +32,10 @@ func (b *bench) headOfLineIn(figure string, weir gateway) error {
 	r := all[0]
 	idle := func() ([]float64, error) { return b.echoes(r) }
 	samples, apart, err := steady(b.tries, b.rounds, []subject{
-		{"idle", idle},
-		{"same", func() ([]float64, error) { return b.echoesWhile(r, "s0__") }},
-		{"other", func() ([]float64, error) { return b.echoesWhile(r, "s1__") }},
-		{"idle", idle},
+		{name: "idle", once: idle},
+		{name: "same", once: func() ([]float64, error) { return b.echoesWhile(r, "s0__") }},
+		{name: "other", once: func() ([]float64, error) { return b.echoesWhile(r, "s1__") }},
+		{name: "idle", once: idle},
 	})
 	if err != nil {
 		return err
@@ -55,9 +55,10 @@ func (b *bench) headOfLineIn(figure string, weir gateway) error {
 // echoes is the time of one call, in seconds.
 func (b *bench) echoes(r *running) ([]float64, error) {
 	n := b.effort.calls / 4
+	params := r.echo()
 	begin := time.Now()
 	for range n {
-		if err := r.call("s0__echo", echoArguments); err != nil {
+		if err := r.call(params); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +69,7 @@ func (b *bench) echoes(r *running) ([]float64, error) {
 func (b *bench) echoesWhile(r *running, prefix string) ([]float64, error) {
 	const held = 256
 	for range held {
-		r.put("tools/call", `{"name":"`+prefix+`hold","arguments":{}}`)
+		r.put("tools/call", toolCall(prefix+"hold", "{}", r.meta))
 	}
 	if err := r.flush(); err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (b *bench) echoesWhile(r *running, prefix string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.put("tools/call", `{"name":"`+prefix+`release","arguments":{}}`)
+	r.put("tools/call", toolCall(prefix+"release", "{}", r.meta))
 	if err := r.flush(); err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (b *bench) growthOf(w program) error {
 	defer stopAll(all)
 	subjects := make([]subject, len(all))
 	for i, r := range all {
-		subjects[i] = subject{r.name, func() ([]float64, error) { return b.echoes(r) }}
+		subjects[i] = subject{name: r.name, once: func() ([]float64, error) { return b.echoes(r) }}
 	}
 	samples, apart, err := steady(b.tries, b.rounds, subjects)
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -28,27 +30,61 @@ func (b *bench) lineUp() ([]*running, error) {
 func (b *bench) startAll(gateways []gateway) ([]*running, error) {
 	var all []*running
 	for _, g := range gateways {
-		d, err := start(g.command, g.env)
+		r, err := startWarm(g)
 		if err != nil {
 			stopAll(all)
 			return nil, fmt.Errorf("%s: %w", g.name, err)
 		}
-		r := &running{gateway: g, driver: d}
 		all = append(all, r)
-		// The first call starts the server, and is not measured.
-		if err := r.warmUp(); err != nil {
-			stopAll(all)
-			return nil, fmt.Errorf("%s: %w", g.name, err)
-		}
 	}
 	return all, nil
 }
 
+// startWarm has the first calls, which start the server, not be measured.
+func startWarm(g gateway) (*running, error) {
+	d, err := start(g)
+	if err != nil {
+		return nil, err
+	}
+	r := &running{gateway: g, driver: d}
+	if err := r.warmUp(); err != nil {
+		r.stop()
+		return nil, err
+	}
+	return r, nil
+}
+
+// fewer is how many of n calls make a sample.
+func (r *running) fewer(n int) int {
+	if r.slow {
+		n /= 8
+	}
+	return max(n, 1)
+}
+
 func (r *running) warmUp() error {
-	if _, err := r.request("tools/list", "{}"); err != nil {
+	if _, err := r.list(); err != nil {
 		return err
 	}
-	return r.driver.calls(200, 64, r.prefix+"echo", echoArguments)
+	line, err := r.request("tools/call", r.echo())
+	if err != nil {
+		return err
+	}
+	// What only says why there is none comes sooner than any answer.
+	if !bytes.Contains(line, []byte(`"structuredContent":`)) {
+		return fmt.Errorf("want an echo, got %.500s", line)
+	}
+	return r.calls(200, 64, r.echo())
+}
+
+// echo is a call that returns what little it is given.
+func (r *running) echo() (params string) { return toolCall(r.prefix+"echo", echoArguments, r.meta) }
+
+const echoArguments = `{"text":"hello","n":1}`
+
+// bytes is a call whose result has this size.
+func (r *running) bytes(size int) (params string) {
+	return toolCall(r.prefix+"bytes", `{"n":`+strconv.Itoa(size)+`}`, r.meta)
 }
 
 func stopAll(all []*running) {
@@ -57,14 +93,12 @@ func stopAll(all []*running) {
 	}
 }
 
-const echoArguments = `{"text":"hello","n":1}`
-
 // compare measures samples for all that line up, in turn, and reports each
 // measure of them.
 func (b *bench) compare(measures []measure, all []*running, once func(*running) ([]float64, error)) error {
 	subjects := make([]subject, len(all))
 	for i, r := range all {
-		subjects[i] = subject{r.name, func() ([]float64, error) { return once(r) }}
+		subjects[i] = subject{name: r.name, foreign: r.foreign, slow: r.slow, once: func() ([]float64, error) { return once(r) }}
 	}
 	return b.compareSubjects(measures, b.rounds, subjects)
 }
@@ -81,7 +115,7 @@ func (b *bench) compareSubjects(measures []measure, rounds int, subjects []subje
 		f := finding{measure: what, apart: apart}
 		f.reference = series{of: subjects[0].name, samples: append(r[0][m], r[last][m]...)}
 		for i := 1; i < last; i++ {
-			f.found = append(f.found, series{of: subjects[i].name, samples: r[i][m]})
+			f.found = append(f.found, series{of: subjects[i].name, foreign: subjects[i].foreign, samples: r[i][m]})
 		}
 		b.report(f)
 	}

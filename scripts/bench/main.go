@@ -3,14 +3,18 @@
 // turn, again and again, in one run, and the medians are compared.
 //
 //	go run ./scripts/bench [-short] [-only WORDS] [-samples N]
-//	    [-against REVISION] [-naive] [-gateway 'NAME PREFIX COMMAND ARG...']...
+//	    [-against REVISION] [-splicer] [-naive] [-gateway 'NAME PREFIX COMMAND ARG...']...
 //	    [-format table|bench|json] [-o FILE] [-plot DIR] [-page FILE] [-strict]
 //
 // -against also measures the weir of another revision, or another binary of it.
-// -naive also measures a gateway that mcp-go makes in sixty lines. Any other
-// must be configured already, with "peer tools 4" as its one server; PREFIX is
-// what it puts before the names of tools, or "-". -build DIR leaves the
-// programs there, peer among them.
+// -splicer also measures the least that a gateway costs which knows messages;
+// -page implies it. -naive also measures the gateways that mcp-go and the official
+// SDK make in sixty lines. Any other must be configured already, with "peer tools 4"
+// as its one server; PREFIX is what it puts before the names of tools, or "-".
+// -build DIR leaves the programs there, peer among them.
+//
+// Over networks the reference is the driver itself, as a host that speaks to the
+// server without anything between.
 //
 // -page writes its tables into the page, between the marks, and its plots into
 // the folder that is named like it.
@@ -41,7 +45,8 @@ type options struct {
 	format, out    string
 	plot, page     string
 	build, against string
-	naive, strict  bool
+	naive, splicer bool
+	strict         bool
 }
 
 func runBench() error {
@@ -52,7 +57,8 @@ func runBench() error {
 	only := flag.String("only", "", "measure only figures whose name contains one of these words, divided by commas")
 	flag.StringVar(&o.build, "build", "", "the folder to build the programs in, and to leave them in")
 	flag.StringVar(&o.against, "against", "", "a revision, or a weir, to measure as well")
-	flag.BoolVar(&o.naive, "naive", false, "measure a gateway that mcp-go makes in sixty lines as well")
+	flag.BoolVar(&o.splicer, "splicer", false, "measure a gateway that does no more than splice messages as well; -page implies it")
+	flag.BoolVar(&o.naive, "naive", false, "measure gateways that two libraries make in sixty lines as well")
 	flag.StringVar(&o.format, "format", "table", "table, bench (for benchstat) or json")
 	flag.StringVar(&o.out, "o", "", "the file to write to; the table is then on standard error")
 	flag.StringVar(&o.plot, "plot", "", "the folder for plots; measures more, to have something to plot")
@@ -98,8 +104,13 @@ func (b *bench) runWith(o options) (err error) {
 	if err := b.buildAll(o.build, o.against); err != nil {
 		return err
 	}
+	if o.splicer || o.page != "" {
+		b.addSplicer()
+	}
 	if o.naive {
-		b.others = append(b.others, gateway{name: "naive", command: []string{b.sdk, "gateway", b.peer, "tools", "4"}})
+		if err := b.addNaive(o.build); err != nil {
+			return err
+		}
 	}
 	if err := b.measure(); err != nil {
 		return err
@@ -135,7 +146,7 @@ func (b *bench) measure() error {
 		w.head()
 	}
 	for _, figures := range []func() error{
-		b.latency, b.throughput, b.results, b.peak, b.starts, b.headOfLine, b.growth, b.size,
+		b.latency, b.throughput, b.results, b.peak, b.starts, b.headOfLine, b.growth, b.size, b.overWires,
 	} {
 		if err := figures(); err != nil {
 			return err
@@ -215,6 +226,7 @@ type bench struct {
 	only   []string
 	peer   string // the programs
 	sdk    string
+	web    string
 	weirs  []program // the first is that of this tree
 	others []gateway
 

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -36,7 +38,8 @@ func withFigures(page, figures string) (string, error) {
 	return before + pageBegin + "\n" + figures + "\n" + pageEnd + after, nil
 }
 
-// tables has what has a budget, and what has none, as two tables.
+// tables has what has a budget, what has none, and how other gateways do, if
+// any were measured.
 func tables(findings []finding) string {
 	var budgeted, others strings.Builder
 	for i := range findings {
@@ -49,12 +52,66 @@ func tables(findings []finding) string {
 			b = &budgeted
 		}
 		for _, s := range f.found {
-			writeRow(b, f, s)
+			if !s.foreign {
+				writeRow(b, f, s)
+			}
 		}
 	}
 	const head = "| figure | of | value | reference | ratio | budget | met |\n|---|---|---:|---:|---:|---|---|\n"
 	return head + budgeted.String() + "\nWithout a budget:\n\n" +
-		"| figure | of | value | reference | ratio |\n|---|---|---:|---:|---:|\n" + others.String()
+		"| figure | of | value | reference | ratio |\n|---|---|---:|---:|---:|\n" + others.String() + field(findings)
+}
+
+// field is a table of ratios with a column for each gateway, of the figures
+// that other gateways have; without any it is empty.
+func field(findings []finding) string {
+	names := []string{subjectWeir}
+	for i := range findings {
+		for _, s := range findings[i].found {
+			if s.foreign && !slices.Contains(names, s.of) {
+				names = append(names, s.of)
+			}
+		}
+	}
+	if len(names) == 1 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nBeside other gateways, as ratios to the same references:\n\n| figure | better is | %s |\n|---|---|%s\n",
+		strings.Join(names, " | "), strings.Repeat("---:|", len(names)))
+	for i := range findings {
+		f := &findings[i]
+		if f.detail || !slices.ContainsFunc(f.found, func(s series) bool { return s.foreign }) {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s |", f.figure, f.unit.better())
+		for _, name := range names {
+			writeRatio(&b, f, name)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func writeRatio(b *strings.Builder, f *finding, of string) {
+	i := slices.IndexFunc(f.found, func(s series) bool { return s.of == of })
+	if i < 0 {
+		b.WriteString(" |")
+		return
+	}
+	fmt.Fprintf(b, " %s |", ratioText(f.ratio(f.found[i])))
+}
+
+// ratioText has digits enough to tell gateways apart that are far from each
+// other.
+func ratioText(ratio float64) string {
+	switch {
+	case ratio >= 100:
+		return amount(math.Round(ratio))
+	case ratio >= 0.1:
+		return fmt.Sprintf("%.2f", ratio)
+	}
+	return fmt.Sprintf("%.3f", ratio)
 }
 
 func writeRow(b *strings.Builder, f *finding, s series) {

@@ -48,7 +48,7 @@ const (
 	left, right, top, foot = 84, 30, 62, 54
 )
 
-var colours = []string{"#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#9a6700", "#57606a"}
+var colours = []string{"#1f6feb", "#d1242f", "#1a7f37", "#8250df", "#9a6700", "#57606a", "#bf3989", "#0a7d8c"}
 
 // svg draws the chart. It needs at least two ticks on each axis.
 func (c chart) svg() []byte {
@@ -59,7 +59,8 @@ func (c chart) svg() []byte {
 	c.drawAxes(&b)
 	for i, curve := range c.curves {
 		colour := colours[i%len(colours)]
-		text(&b, float64(left+i*(width-left-right)/len(c.curves)), 46, `fill="`+colour+`"`, curve.name)
+		x, y := c.nameAt(i)
+		text(&b, x, y, `fill="`+colour+`"`, curve.name)
 		fmt.Fprintf(&b, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="`, colour)
 		for _, p := range curve.points {
 			fmt.Fprintf(&b, "%.1f,%.1f ", c.left(p.x), c.height(p.y))
@@ -71,6 +72,16 @@ func (c chart) svg() []byte {
 	}
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
+}
+
+// nameAt is where the name of a curve is: above all of them, in one row or two.
+func (c chart) nameAt(i int) (x, y float64) {
+	const most = 5 // that a row has room for
+	perRow, first := len(c.curves), 46
+	if perRow > most {
+		perRow, first = (perRow+1)/2, 40
+	}
+	return float64(left + i%perRow*(width-left-right)/perRow), float64(first + i/perRow*15)
 }
 
 func (c chart) drawAxes(b *strings.Builder) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,9 @@ type gateway struct {
 	prefix  string
 	command []string
 	env     []string // nil: that of this process
+	modern  bool     // its host is of the modern era
+	foreign bool     // neither the floor nor a weir
+	slow    bool     // by so much that fewer samples of fewer calls tell it
 }
 
 func (b *bench) addGateway(text string) error {
@@ -29,7 +33,35 @@ func (b *bench) addGateway(text string) error {
 	if len(words) < 3 {
 		return errors.New("want NAME PREFIX COMMAND")
 	}
-	b.others = append(b.others, gateway{name: words[0], prefix: strings.TrimPrefix(words[1], "-"), command: words[2:]})
+	b.others = append(b.others, gateway{name: words[0], prefix: strings.TrimPrefix(words[1], "-"), command: words[2:], foreign: true})
+	return nil
+}
+
+// addSplicer adds what any gateway does that knows messages, and no more. It is
+// the first of the others, and stands beside weir.
+func (b *bench) addSplicer() {
+	const prefix = "s0__"
+	splicer := gateway{
+		name: "splicer", prefix: prefix, command: []string{b.peer, "splice", prefix, b.peer, "tools", "4"}, foreign: true,
+	}
+	b.others = slices.Insert(b.others, 0, splicer)
+}
+
+// addNaive adds what one gets by joining a client and a server of a library.
+func (b *bench) addNaive(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	gosdk := filepath.Join(dir, "gosdk")
+	if err := build("", gosdk, "github.com/weir-mcp/weir/scripts/bench/gosdk"); err != nil {
+		return err
+	}
+	for _, naive := range []program{{"naive-mcp-go", b.sdk}, {"naive-go-sdk", gosdk}} {
+		b.others = append(b.others, gateway{
+			name: naive.name, command: []string{naive.path, "gateway", b.peer, "tools", "4"}, foreign: true, slow: true,
+		})
+	}
 	return nil
 }
 
@@ -42,8 +74,10 @@ func (b *bench) buildAll(dir, against string) error {
 	}
 	weir := program{subjectWeir, filepath.Join(dir, "weir")}
 	b.weirs = []program{weir}
-	b.peer, b.sdk = filepath.Join(dir, "peer"), filepath.Join(dir, "sdk")
-	for path, source := range map[string]string{weir.path: "", b.peer: "/scripts/bench/peer", b.sdk: "/scripts/bench/sdk"} {
+	b.peer, b.sdk, b.web = filepath.Join(dir, "peer"), filepath.Join(dir, "sdk"), filepath.Join(dir, "web")
+	for path, source := range map[string]string{
+		weir.path: "", b.peer: "/scripts/bench/peer", b.sdk: "/scripts/bench/sdk", b.web: "/scripts/bench/web",
+	} {
 		if err := build("", path, "github.com/weir-mcp/weir"+source); err != nil {
 			return err
 		}
@@ -102,20 +136,25 @@ func (b *bench) floor() gateway {
 	return gateway{name: "floor", command: []string{b.peer, "floor", b.peer, "tools", "4"}}
 }
 
-// weirOver writes a configuration of that many servers with that many tools
-// each, and returns a weir that serves it. Each has folders of its own.
+// weirOver returns a weir that serves that many servers with that many tools
+// each.
 func (b *bench) weirOver(w program, servers, tools int) (gateway, error) {
-	home := filepath.Join(b.dir, filepath.Base(w.path), fmt.Sprintf("%d-servers-%d-tools", servers, tools))
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return gateway{}, err
-	}
 	var config strings.Builder
-	config.WriteString("policy: {default: execute}\nservers:\n")
 	for i := range servers {
 		fmt.Fprintf(&config, "  s%d: {command: %q, args: [tools, %q]}\n", i, b.peer, fmt.Sprint(tools))
 	}
+	return b.weirWith(w, fmt.Sprintf("%d-servers-%d-tools", servers, tools), config.String())
+}
+
+// weirWith writes a configuration with these servers, lines of YAML, and returns
+// a weir that serves it, with folders of its own.
+func (b *bench) weirWith(w program, folder, servers string) (gateway, error) {
+	home := filepath.Join(b.dir, filepath.Base(w.path), folder)
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return gateway{}, err
+	}
 	file := filepath.Join(home, "mcp.yaml")
-	if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("policy: {default: execute}\nservers:\n"+servers), 0o600); err != nil {
 		return gateway{}, err
 	}
 	return gateway{

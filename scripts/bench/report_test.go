@@ -239,6 +239,25 @@ func TestChartPlacesPoints(t *testing.T) {
 	}
 }
 
+func TestNamesOfCurvesHaveRoom(t *testing.T) {
+	for n := 1; n <= len(colours); n++ {
+		c := chart{curves: make([]curve, n)}
+		const widest, highest = 120, 15
+		for i := range n {
+			x, y := c.nameAt(i)
+			if x+widest > width || y < 22+highest || y > top {
+				t.Errorf("%d of %d: got %v, %v, out of its room", i, n, x, y)
+			}
+			for j := range i {
+				otherX, otherY := c.nameAt(j)
+				if math.Abs(x-otherX) < widest && math.Abs(y-otherY) < highest {
+					t.Errorf("%d and %d of %d: got one over the other", j, i, n)
+				}
+			}
+		}
+	}
+}
+
 func TestAxesHoldAllValues(t *testing.T) {
 	for _, most := range []float64{0.3, 1, 9.9, 47, 1024, 123456} {
 		for _, a := range []axis{fromZero("", most), decades("", most/30, most), decades("", most, most)} {
@@ -285,6 +304,35 @@ func TestPage(t *testing.T) {
 	}
 	if _, err := withFigures("# Speed\n", ""); err == nil {
 		t.Error("a page without marks: got no error")
+	}
+}
+
+func TestPageShowsOtherGatewaysApart(t *testing.T) {
+	findings := someFindings()
+	if got := tables(findings); strings.Contains(got, "Beside other gateways") {
+		t.Errorf("with none: got a table of them in\n%s", got)
+	}
+	other := series{of: "other", foreign: true, samples: []float64{150e-6}}
+	findings[0].found = append(findings[0].found, other)
+	findings[1].found = append(findings[1].found, series{of: "third", foreign: true, samples: []float64{20e3}})
+	findings[2].found = append(findings[2].found, other) // a detail
+	got := tables(findings)
+	const want = "| figure | better is | weir | other | third |\n|---|---|---:|---:|---:|\n" +
+		"| echo, time | less | 1.09 | 2.94 | |\n" +
+		"| echo, calls | more | 0.75 | | 0.10 |\n"
+	if !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
+	}
+	if strings.Contains(got, "| echo, time | other |") {
+		t.Errorf("a row of another gateway among weir's in\n%s", got)
+	}
+}
+
+func TestRatioText(t *testing.T) {
+	for ratio, want := range map[float64]string{0.0123: "0.012", 0.62: "0.62", 8.1: "8.10", 203.6: "204", 1234.5: "1,235"} {
+		if got := ratioText(ratio); got != want {
+			t.Errorf("%v: got %s, want %s", ratio, got, want)
+		}
 	}
 }
 

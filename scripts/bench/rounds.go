@@ -8,9 +8,14 @@ import (
 // A subject is one thing that is measured beside others: each call of once
 // gives one sample of each measure.
 type subject struct {
-	name string
-	once func() ([]float64, error)
+	name    string
+	foreign bool // for what reads the findings
+	slow    bool // measured in one round of a few
+	once    func() ([]float64, error)
 }
+
+// slowEvery is in which rounds slow subjects are measured: the first, and so on.
+const slowEvery = 3
 
 // A run is what was sampled of some subjects: of each, for each measure.
 type run [][][]float64
@@ -23,6 +28,9 @@ func rounds(n int, subjects []subject) (run, error) {
 	for round := range n {
 		for i := range subjects {
 			i = (i + round) % len(subjects)
+			if subjects[i].slow && round%slowEvery != 0 {
+				continue
+			}
 			samples, err := subjects[i].once()
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", subjects[i].name, err)

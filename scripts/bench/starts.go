@@ -103,19 +103,26 @@ func (b *bench) startsToList(servers int, weirs []gateway, list []byte) error {
 	return b.compareSubjects([]measure{what}, b.effort.starts, b.startSubjects(append(compared, same), startToList))
 }
 
-// store lets weir list all its servers and keep what they say. It returns the
-// result of a start after that.
+// recording is how long a weir must run so that it has recorded what its next start
+// answers: it waits until nothing has changed for a while. A host runs for longer.
+const recording = 5 * time.Second
+
+// store lets weir list all its servers and keep what they say, and then what a start
+// answers. It returns the result of a start after that.
 func (b *bench) store(weir gateway, tools int) ([]byte, error) {
 	var result []byte
-	for range 2 {
-		d, err := start(weir.command, weir.env)
+	for try := range 2 {
+		d, err := start(weir)
 		if err != nil {
 			return nil, err
 		}
-		line, err := d.request("tools/list", "{}")
+		line, err := d.list()
 		if err == nil {
 			_, result, _ = bytes.Cut(line, []byte(`"result":`))
 			result = bytes.Clone(bytes.TrimSuffix(result, []byte("}")))
+		}
+		if try == 1 { // the first one stores
+			<-time.After(recording)
 		}
 		d.stop()
 		if err != nil {
@@ -131,7 +138,7 @@ func (b *bench) store(weir gateway, tools int) ([]byte, error) {
 func (b *bench) startSubjects(gateways []gateway, once func(gateway) (time.Duration, error)) []subject {
 	var subjects []subject
 	for _, g := range gateways {
-		subjects = append(subjects, subject{g.name, func() ([]float64, error) {
+		subjects = append(subjects, subject{name: g.name, once: func() ([]float64, error) {
 			elapsed, err := once(g)
 			return []float64{elapsed.Seconds()}, err
 		}})
@@ -141,7 +148,7 @@ func (b *bench) startSubjects(gateways []gateway, once func(gateway) (time.Durat
 
 func startToInitialize(g gateway) (time.Duration, error) {
 	begin := time.Now()
-	d, err := start(g.command, g.env)
+	d, err := start(g)
 	if err != nil {
 		return 0, err
 	}
@@ -152,11 +159,11 @@ func startToInitialize(g gateway) (time.Duration, error) {
 
 func startToList(g gateway) (time.Duration, error) {
 	begin := time.Now()
-	d, err := start(g.command, g.env)
+	d, err := start(g)
 	if err != nil {
 		return 0, err
 	}
-	_, err = d.request("tools/list", "{}")
+	_, err = d.list()
 	elapsed := time.Since(begin)
 	d.stop()
 	return elapsed, err

@@ -50,6 +50,19 @@ func (p *player) shutDisk() error {
 	return p.w.keepIn("nowhere")
 }
 
+// fillDisk leaves no room for what weirs keep, until all is healed.
+func (p *player) fillDisk() error {
+	p.w.journal.note(p.name, "fills the disks (%d)", len(p.w.disks))
+	p.w.disk.Lock()
+	defer p.w.disk.Unlock()
+	for _, disk := range p.w.disks {
+		if err := disk.Fill(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keepIn has all weirs keep their lists in another place from now on: the folder
 // that they know is a link. Nothing can be kept in "nowhere", which is a file.
 func (w *world) keepIn(place string) error {

@@ -38,12 +38,12 @@ const (
 	flood        deed = "flood"        // a thousand notifications
 )
 
-// What ails what speaks in lines.
+// What ails what is spoken in pieces: lines, or the events of a stream.
 const (
 	halfLine deed = "half line" // and then silence
 	cutLine  deed = "cut line"  // and then a line end
 	slowly   deed = "slowly"    // a few bytes at a time
-	shouts   deed = "shouts"    // a flood on stderr
+	shouts   deed = "shouts"    // a flood on stderr, where there is one
 )
 
 // What ails HTTP. The first four happen to a token once, before it is executed.
@@ -77,7 +77,7 @@ func deedsOf(t rig.Transport, faulty bool) []deed {
 	all := slices.Concat(goodDeeds, badDeeds)
 	switch t {
 	case rig.HTTP, rig.TLS:
-		return append(all, httpDeeds...)
+		return append(append(all, lineDeeds...), httpDeeds...)
 	case rig.SSE:
 		return append(append(all, lineDeeds...), doorDeeds...)
 	case rig.Stdio, rig.WebSocket:

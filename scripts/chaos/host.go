@@ -29,7 +29,11 @@ type host struct {
 	command []string // of weir
 
 	process *rig.Process
-	tasks   int // calls so far
+	tasks   int  // calls so far
+	topics  int  // likewise
+	shaky   bool // no server can be relied on
+
+	ear sync.Mutex // held while it does not read
 
 	mu       sync.Mutex
 	last     int
@@ -37,12 +41,18 @@ type host struct {
 	tokens   map[string]*request // by raw progress token, likewise
 	changed  chan struct{}       // closed, and replaced, with each answer
 	all      []*request          // of calls, by all processes
+
+	leaving       bool                     // the present process is to end
+	killed        bool                     // it ends in the midst of whatever it does
+	subscriptions map[string]*subscription // by raw id, of the present process
+	changes       int                      // of the list of tools that it was told, by all processes
 }
 
 // A request is one that the host has made, and what came of it.
 type request struct {
 	method  string
-	server  *server // of a call; nil for others
+	server  *server       // of a call; nil for others
+	opens   *subscription // by it; nil for others
 	task    task
 	healthy bool // nothing may go wrong
 
@@ -70,15 +80,21 @@ func (h *host) capabilities() string {
 func (h *host) start() error {
 	h.mu.Lock()
 	h.requests, h.tokens, h.changed = map[string]*request{}, map[string]*request{}, make(chan struct{})
+	h.subscriptions, h.leaving = map[string]*subscription{}, false
+	h.killed = false
+	if !h.isModern() {
+		h.subscriptions[""] = &subscription{tools: true, topics: map[string]*topic{}, acked: true}
+	}
 	h.mu.Unlock()
-	environ := []string{"SSL_CERT_FILE=" + h.w.trusted}
+	environ := []string{"SSL_CERT_FILE=" + h.w.trusted, "GORACE=" + h.w.detector()}
 	process, err := rig.Start(append(h.command, "serve", "--config", h.config), h.w.folders, h.w.dir, environ, h.take)
 	if err != nil {
 		return err
 	}
 	h.process = process
 	if h.isModern() {
-		return nil
+		_, err := h.listen(true)
+		return err
 	}
 	r, err := h.send("initialize", `"protocolVersion":`+quote(h.version)+`,"capabilities":`+h.capabilities()+`,"clientInfo":{"name":"chaos","version":"1"}`, &request{})
 	if err != nil {
@@ -111,6 +127,10 @@ func (h *host) send(method, members string, r *request) (*request, error) {
 	}
 	if r.server != nil {
 		h.all = append(h.all, r)
+	}
+	if r.opens != nil {
+		r.opens.id = r.id
+		h.subscriptions[r.id] = r.opens
 	}
 	line := requestLine(r, members, meta)
 	h.mu.Unlock()
@@ -151,8 +171,8 @@ func (h *host) newID() string {
 }
 
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "," + b
 }
@@ -167,7 +187,7 @@ func (h *host) call(s *server, do deed, pad int) (*request, error) {
 		arguments += `,"pad":"` + strings.Repeat("y", pad) + `"`
 	}
 	t.arguments = []byte(arguments + "}")
-	r := &request{server: s, task: t, healthy: !s.faulty}
+	r := &request{server: s, task: t, healthy: !s.faulty && !h.shaky}
 	h.w.journal.note(h.name, "calls %s to do %q as %s", s.name, do, token)
 	return h.send("tools/call", h.callMembers(r), r)
 }
@@ -188,8 +208,14 @@ func (h *host) cancel(r *request) error {
 
 // take takes a line of weir's output.
 func (h *host) take(line []byte) {
+	h.ear.Lock()   // unless it does not read
+	h.ear.Unlock() //nolint:staticcheck // nothing is done that would have to be alone
+	h.w.journal.seeSecrets(h.name, line)
 	var m jsonrpc.Message
 	if err := m.Parse(line); err != nil {
+		if h.isKilled() {
+			return // in the midst of this line
+		}
 		h.w.journal.violated(h.name, "stdout carries %.300q: %v", line, err)
 		return
 	}
@@ -202,6 +228,12 @@ func (h *host) take(line []byte) {
 		h.answer(&m)
 	case jsonrpc.Invalid:
 	}
+}
+
+func (h *host) isKilled() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.killed
 }
 
 func (h *host) takeAnswer(m *jsonrpc.Message) {
@@ -224,8 +256,10 @@ func (h *host) takeAnswer(m *jsonrpc.Message) {
 	if r.server != nil {
 		h.w.journal.note(h.name, "%s is answered: %.200s", r.task.token, bytes.TrimPrefix(m.Raw, []byte(`{"jsonrpc":"2.0",`)))
 	}
-	close(h.changed)
-	h.changed = make(chan struct{})
+	if r.opens != nil {
+		h.endSubscription(r.opens, m)
+	}
+	h.wake()
 }
 
 // goOn answers the questions in an answer by another request, whatever the call
@@ -254,7 +288,12 @@ func (h *host) goOn(r *request, m *jsonrpc.Message) {
 }
 
 func (h *host) takeNotification(m *jsonrpc.Message) {
-	if string(m.Method) != "notifications/progress" {
+	switch string(m.Method) {
+	case "notifications/progress":
+	case "notifications/subscriptions/acknowledged", toolsChangedMethod, updatedMethod:
+		h.takeNews(m)
+		return
+	default:
 		return
 	}
 	h.mu.Lock()

@@ -49,6 +49,15 @@ func (j *journal) enter(who, what string) {
 	}
 }
 
+// append writes further text behind all entries, where somebody keeps them.
+func (j *journal) append(text string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.out != nil {
+		fmt.Fprintln(j.out, text)
+	}
+}
+
 // violations are all so far.
 func (j *journal) violations() []string {
 	j.mu.Lock()

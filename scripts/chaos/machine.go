@@ -21,8 +21,9 @@ type machine struct {
 	weir       []string // the command; required
 	relay      string   // a program that is a relay when told so; required
 	transports []rig.Transport
-	steps      int       // of each host in a round
-	log        io.Writer // of what happens; nil for nobody
+	steps      int         // of each host in a round
+	log        io.Writer   // of what happens; nil for nobody
+	mounts     *rig.Mounts // nil where there are none: no disk gets full then, and no name comes to be known
 }
 
 func (m *machine) hurts(t rig.Transport) bool {
@@ -71,7 +72,13 @@ func (m *machine) round(seed uint64) (err error) {
 	for _, p := range players {
 		p.judge()
 	}
+	if err := w.seeRaces(); err != nil {
+		return err
+	}
 	if wrong := j.violations(); len(wrong) > 0 {
+		for _, p := range players {
+			p.keepStderr(j)
+		}
 		return &roundError{seed: seed, wrong: wrong, tail: j.tail()}
 	}
 	return nil
@@ -96,6 +103,7 @@ func (w *world) players(seed uint64) ([]*player, error) {
 			},
 			random: random.New(random.NewPCG(seed, uint64(i)+1)), direct: !part.chained,
 		}
+		p.file = p.config
 		if part.chained {
 			if err := w.chain(p); err != nil {
 				return nil, err
@@ -106,46 +114,23 @@ func (w *world) players(seed uint64) ([]*player, error) {
 	return players, nil
 }
 
-// chain has the host's weir serve another, that serves the servers.
-func (w *world) chain(p *player) error {
-	behind := filepath.Join(w.dir, "behind.yaml")
-	if err := w.configure(behind, func(*server) (bool, string) { return true, "" }); err != nil {
-		return err
-	}
-	p.prefix = "weir2__"
-	args := append(slices.Clone(w.machine.weir[1:]), "serve", "--config", behind)
-	for i, arg := range args {
-		args[i] = fmt.Sprintf("%q", arg)
-	}
-	return replaceFile(p.config, fmt.Sprintf(
-		"policy: {default: execute}\nlimits: {message: %d}\nservers:\n  weir2: {command: %q, args: [%s], env: {GORACE: atexit_sleep_ms=0}}\n",
-		2*messageLimit, w.machine.weir[0], strings.Join(args, ", ")))
-}
-
 // play has all hosts play their parts at once. All then end theirs together, with
 // the world healed. Figures are taken while nobody calls.
 func (w *world) play(players []*player) error {
 	starts := make([]figures, len(players))
-	firsts := make([]int, len(players))
 	err := atOnce(players,
 		func(_ int, p *player) error {
 			if err := p.begin(); err != nil {
 				return err
 			}
-			return p.visit()
+			_, err := p.visit()
+			return err
 		},
 		func(i int, p *player) (err error) {
 			starts[i], err = p.takeFigures()
 			return err
 		},
-		func(i int, p *player) error {
-			if err := p.dump(); err != nil { // to count goroutines
-				return err
-			}
-			stderr, err := p.lives[0].Stderr()
-			firsts[i] = sum(goroutines(stderr))
-			return errors.Join(err, p.begin())
-		},
+		func(_ int, p *player) error { return errors.Join(p.followEach(), p.callDead()) },
 		func(_ int, p *player) error { return p.play(w.machine.steps) },
 	)
 	w.journal.note("world", "all servers are well from now on")
@@ -156,8 +141,8 @@ func (w *world) play(players []*player) error {
 		func(_ int, p *player) error { return p.finish() },
 		func(i int, p *player) error { return p.compare(starts[i]) },
 		func(_ int, p *player) error { return p.leave() },
-		func(i int, p *player) error {
-			p.checkLives(firsts[i])
+		func(_ int, p *player) error {
+			p.checkLives()
 			return nil
 		},
 	)

@@ -25,6 +25,15 @@
 //   - The list of a server is whole, as it was at some time, and in the end as it
 //     is.
 //   - Questions get the answers that were given to them.
+//   - What is followed at a server that is well is told, each version once; what is
+//     followed at any is told when all is well again, or weir has said that something
+//     may have been missed. What goes away with its server has a last word. A stream
+//     is acknowledged first, and nothing is told on it that was not asked for, nor
+//     behind its end.
+//   - A host that lists when it is told to has the lists as they are.
+//   - A configuration that is saved is in effect soon; a broken one changes nothing.
+//   - No request is sent to who has shown a bad certificate. No secret, and no token,
+//     is in what weir says.
 //   - When all is well again every server is used again, and weir has the files,
 //     threads, goroutines, children and memory that it had after its start.
 //   - Its output carries messages only, its log no panic and no data race. After
@@ -55,7 +64,14 @@ func main() {
 	if len(os.Args) > 2 && os.Args[1] == rig.RelayCommand {
 		os.Exit(rig.Relay(os.Args[2:]))
 	}
-	if err := run(); err != nil {
+	mounts, code, done, why := rig.Privately()
+	if done {
+		os.Exit(code)
+	}
+	if why != nil {
+		fmt.Fprintln(os.Stderr, "chaos: no disk gets full, and no name comes to be known:", why)
+	}
+	if err := run(mounts); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
 	}
@@ -71,14 +87,14 @@ type options struct {
 	replay     string
 }
 
-func run() (err error) {
+func run(mounts *rig.Mounts) (err error) {
 	o := options{}
 	flag.Uint64Var(&o.seed, "seed", 0, "the seed of the first round; 0 = any")
 	flag.DurationVar(&o.time, "time", time.Minute, "how long to play; a round that has begun is played to its end")
 	flag.IntVar(&o.steps, "steps", 60, "steps of each host in a round")
 	flag.StringVar(&o.transports, "transport", "", "hurt servers over these transports only, divided by commas: stdio http https sse websocket")
 	flag.BoolVar(&o.race, "race", false, "build weir with the race detector")
-	flag.StringVar(&o.log, "log", "", "a file for what happens in the last round")
+	flag.StringVar(&o.log, "log", "", "a file for what happens in the last round, and what weirs said where something was wrong")
 	flag.StringVar(&o.replay, "replay", "", "play once the round of which this is the log")
 	flag.Parse()
 	if runtime.GOOS != "linux" {
@@ -101,6 +117,7 @@ func run() (err error) {
 	if err != nil {
 		return err
 	}
+	m.mounts = mounts
 	return o.play(m)
 }
 

@@ -30,15 +30,26 @@ type server struct {
 	transport rig.Transport
 	spoiled   atomic.Bool // its certificate is a bad one
 
+	unnamed atomic.Bool // the name by which it is reached is not known yet
+	host    string      // that name; "" where it is none
+
+	tokens *tokens // that it wants; nil where it wants none
+
+	news *news
+
 	mu        sync.Mutex
 	version   int                      // of its list of tools
 	turnedOff map[string]bool          // tokens that the door has sent away
+	deceived  map[string]bool          // remote addresses that were shown a bad certificate
+	shown     int                      // bad certificates
 	gates     map[string]chan struct{} // by token
 	questions map[string]chan []byte   // by raw id
 }
 
 // Capabilities implements upstreamtest.Handler.
-func (s *server) Capabilities(string) []byte { return []byte(`{"tools":{"listChanged":true}}`) }
+func (s *server) Capabilities(string) []byte {
+	return []byte(`{"tools":{"listChanged":true},"resources":{"subscribe":true}}`)
+}
 
 // Handle implements upstreamtest.Handler.
 func (s *server) Handle(x upstreamtest.Exchange) bool {
@@ -57,7 +68,7 @@ func (s *server) Handle(x upstreamtest.Exchange) bool {
 	case "tools/call":
 		s.call(x)
 	default:
-		return false
+		return s.handleNews(x)
 	}
 	return true
 }
@@ -109,8 +120,11 @@ func (s *server) change() {
 	s.mu.Lock()
 	s.version++
 	s.mu.Unlock()
-	s.scripted.SetTools()
+	s.announce()
 }
+
+// announce says that the list is another one.
+func (s *server) announce() { s.news.toolsChanged(func() { s.scripted.SetTools() }) }
 
 // listed is the present version.
 func (s *server) listed() int {
@@ -239,14 +253,14 @@ func (s *server) misbehave(x upstreamtest.Exchange, t task) bool {
 			s.say(x, `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":`+strconv.Itoa(i)+`}}`)
 		}
 	case halfLine:
-		x.SendRaw(`{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"ty`)
+		x.SendRaw(s.head() + `{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"ty`)
 		s.wait(x)
 		return false
 	case cutLine:
-		x.SendRaw(`{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"ty` + "\n")
+		x.SendRaw(s.head() + `{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"ty` + s.foot())
 		return false
 	case slowly:
-		answer := `{"jsonrpc":"2.0","id":` + id + `,"result":` + s.members(x, t, "") + "}\n"
+		answer := s.head() + `{"jsonrpc":"2.0","id":` + id + `,"result":` + s.members(x, t, "") + "}" + s.foot()
 		// What others say meanwhile stands in between: that is a fault as well.
 		for i := 0; i < len(answer); i += 16 {
 			x.SendRaw(answer[i:min(i+16, len(answer))])
@@ -276,11 +290,25 @@ func (s *server) say(x upstreamtest.Exchange, text string) {
 		x.Send(text)
 		return
 	}
-	if s.transport == rig.HTTP || s.transport == rig.TLS {
-		text = "event: message\ndata: " + text + "\n"
-	}
-	x.SendRaw(text + "\n")
+	x.SendRaw(s.head() + text + s.foot())
 }
+
+// head and foot are what a message stands between in the raw.
+func (s *server) head() string {
+	if s.overHTTP() {
+		return "event: message\ndata: "
+	}
+	return ""
+}
+
+func (s *server) foot() string {
+	if s.overHTTP() {
+		return "\n\n"
+	}
+	return "\n"
+}
+
+func (s *server) overHTTP() bool { return s.transport == rig.HTTP || s.transport == rig.TLS }
 
 // progress tells of progress, if that is wanted.
 func (s *server) progress(x upstreamtest.Exchange, n int) {
@@ -398,6 +426,10 @@ func (s *server) awaitGate(x upstreamtest.Exchange, token string) {
 // lie in HTTP itself.
 func (s *server) door(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.seeTrust(r)
+		if s.turnedAway(w, r) {
+			return
+		}
 		if r.Method != http.MethodPost {
 			next.ServeHTTP(w, r)
 			return

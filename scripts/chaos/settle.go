@@ -18,6 +18,7 @@ import (
 // figures are what a weir takes of its system.
 type figures struct {
 	files, threads, offspring int
+	goroutines                int // 0 where weir does not say
 	memory                    int64
 }
 
@@ -25,57 +26,87 @@ func (p *player) figures() (figures, error) {
 	files, err1 := p.process.Files()
 	threads, err2 := p.process.Threads()
 	memory, err3 := p.process.Memory()
+	goroutines, err4 := p.process.Goroutines()
+	if errors.Is(err4, rig.ErrSilent) {
+		err4 = nil
+	}
 	offspring := slices.DeleteFunc(p.process.Offspring(), rig.Running.Detached)
-	return figures{files, threads, len(offspring), memory}, errors.Join(err1, err2, err3)
+	return figures{files, threads, len(offspring), goroutines, memory}, errors.Join(err1, err2, err3, err4)
 }
 
 // What a weir may have more than at its start: threads that the runtime keeps,
 // and memory that it has not given back. A connection or two of a host that calls
-// meanwhile may rest in the pool of HTTP.
+// meanwhile may rest in the pool of HTTP, with two goroutines each.
 const (
-	moreFiles   = 4
-	moreThreads = 32
-	moreMemory  = 96 << 20
+	moreFiles      = 4
+	moreThreads    = 32
+	moreMemory     = 96 << 20
+	moreGoroutines = 4 // for each server
 )
 
-// takeFigures takes the figures that hold from now on. Nothing must be under way
-// to any server.
-func (p *player) takeFigures() (figures, error) {
-	for _, s := range p.w.living() {
-		s.CloseIdle()
-	}
-	return p.figures()
+// within reports whether this is no more than at the start, with so many servers.
+func (f *figures) within(start *figures, servers int) bool {
+	return f.files <= start.files+moreFiles && f.threads <= start.threads+moreThreads &&
+		f.offspring <= start.offspring && f.memory <= start.memory+moreMemory &&
+		(start.goroutines == 0 || f.goroutines <= start.goroutines+moreGoroutines*servers)
 }
 
-// visit calls every server that can be reached until each has answered as it
-// should. One that weir lets alone for longer than anybody would wait is left out.
-func (p *player) visit() error {
+// takeFigures takes the figures that hold from now on. Nothing must be under way
+// to any server. A weir tells of itself a moment after its first answers.
+func (p *player) takeFigures() (f figures, err error) {
+	for end := time.Now().Add(patience / 2); f.goroutines == 0 && err == nil; <-time.After(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			return f, errors.New(p.name + ": weir does not tell of itself")
+		}
+		for _, s := range p.w.living() {
+			s.CloseIdle()
+		}
+		f, err = p.figures()
+	}
+	return f, err
+}
+
+// visit uses every server that can be reached. It returns those that weir lets
+// alone for longer than anybody would wait.
+func (p *player) visit() (alone []*server, err error) {
 	for _, s := range p.w.living() {
-		end := time.Now().Add(patience)
-		for {
-			r, err := p.call(s, plain, 0)
-			if err != nil {
-				return err
-			}
-			if err := p.awaitAll([]*request{r}); err != nil {
-				return err
-			}
-			failure, failed := failureOf(r.answer)
-			if !failed {
-				break
-			}
-			pause := max(failure.retryAfter, 50*time.Millisecond)
-			if time.Now().Add(pause).After(end) {
-				p.w.journal.note(p.name, "%s is let alone: %.300s", s.name, r.answer.Raw)
-				if failure.retryAfter < patience {
-					p.w.journal.violated(p.name, "%s is well again and not used: %.300s", s.name, r.answer.Raw)
-				}
-				break
-			}
-			<-time.After(pause) // as weir has said
+		isAlone, err := p.use(s)
+		if err != nil {
+			return nil, err
+		}
+		if isAlone {
+			alone = append(alone, s)
 		}
 	}
-	return nil
+	return alone, nil
+}
+
+// use calls a server until it has answered as it should. It reports whether weir
+// lets it alone for longer than anybody would wait.
+func (p *player) use(s *server) (alone bool, err error) {
+	end := time.Now().Add(patience)
+	for {
+		r, err := p.call(s, plain, 0)
+		if err != nil {
+			return false, err
+		}
+		if err := p.awaitAll([]*request{r}); err != nil {
+			return false, err
+		}
+		failure, failed := failureOf(r.answer)
+		if !failed {
+			return false, nil
+		}
+		pause := max(failure.retryAfter, 50*time.Millisecond)
+		if time.Now().Add(pause).After(end) {
+			p.w.journal.note(p.name, "%s is let alone: %.300s", s.name, r.answer.Raw)
+			if failure.retryAfter < patience {
+				p.w.journal.violated(p.name, "%s is well again and not used: %.300s", s.name, r.answer.Raw)
+			}
+			return true, nil
+		}
+		<-time.After(pause) // as weir has said
+	}
 }
 
 // finish ends what was begun, when all faults are over, and uses every server
@@ -87,48 +118,68 @@ func (p *player) finish() error {
 	if err := p.settle(); err != nil {
 		return err
 	}
-	if err := p.visit(); err != nil {
+	alone, err := p.visit()
+	if err != nil {
 		return err
 	}
-	return p.seeLists()
+	return errors.Join(p.seeLists(), p.hearFollowed(alone))
 }
 
 // leave ends weir, in either way.
 func (p *player) leave() error {
+	select {
+	case <-p.process.Ended():
+		return nil // it was made to tell of its goroutines
+	default:
+	}
 	if p.random.IntN(2) == 0 {
 		return p.end()
 	}
-	return p.dump()
+	p.lose(syscall.SIGKILL)
+	return nil
 }
 
 // seeLists waits until weir lists of every server that is well what it lists now.
-// A change that a modern server made between answering with its list and
-// acknowledging the subscription was told to nobody: so all is announced again.
+// The host lists only when it is told that something has changed, as hosts do.
 func (p *player) seeLists() error {
-	for _, s := range p.w.well() {
-		s.scripted.SetTools()
-	}
-	end := time.Now().Add(patience)
-	for {
-		versions, err := p.versions()
-		if err != nil {
+	for end := time.Now().Add(patience); ; {
+		told := p.toldOfChanges()
+		behind, err := p.behind()
+		if err != nil || behind == "" {
 			return err
 		}
-		var behind []string
-		for _, s := range p.w.well() {
-			if got, listed := versions[s.name]; !listed || got != s.listed() {
-				behind = append(behind, fmt.Sprintf("%s %d (listed: %v), want %d", s.name, got, listed, s.listed()))
-			}
+		if p.awaitUntil(end, func() bool { return p.changes > told }) {
+			continue
 		}
-		if len(behind) == 0 {
-			return nil
+		if still, err := p.behind(); err != nil || still == "" {
+			p.w.journal.violated(p.name, "nothing was told of lists that have changed: %s", behind)
+			return err
 		}
-		if time.Now().After(end) {
-			p.w.journal.violated(p.name, "lists are behind: %s", strings.Join(behind, "; "))
-			return nil
-		}
-		<-time.After(50 * time.Millisecond) // lists come by themselves
+		p.w.journal.violated(p.name, "lists are behind: %s", behind)
+		return nil
 	}
+}
+
+func (p *player) toldOfChanges() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changes
+}
+
+// behind lists the tools, and says of which servers that are well the lists are
+// old ones.
+func (p *player) behind() (string, error) {
+	versions, err := p.versions()
+	if err != nil {
+		return "", err
+	}
+	var behind []string
+	for _, s := range p.w.well() {
+		if got, listed := versions[s.name]; !listed || got != s.listed() {
+			behind = append(behind, fmt.Sprintf("%s %d (listed: %v), want %d", s.name, got, listed, s.listed()))
+		}
+	}
+	return strings.Join(behind, "; "), nil
 }
 
 // compare waits until weir takes no more than at the start.
@@ -142,36 +193,40 @@ func (p *player) compare(start figures) error {
 		if err != nil {
 			return err
 		}
-		if now.files <= start.files+moreFiles && now.threads <= start.threads+moreThreads &&
-			now.offspring <= start.offspring && now.memory <= start.memory+moreMemory {
+		if now.within(&start, len(p.w.servers)) {
 			p.w.journal.note(p.name, "takes %+v, at the start %+v", now, start)
 			return nil
 		}
 		if time.Now().After(end) {
-			p.w.journal.violated(p.name, "weir takes %+v, at the start %+v; its offspring: %v", now, start, p.process.Offspring())
+			offspring := p.process.Offspring()
+			p.w.journal.violated(p.name, "weir takes %+v, at the start %+v; its offspring: %v; its goroutines: %v", now, start, offspring, p.stacks())
 			return nil
 		}
 		<-time.After(50 * time.Millisecond) // what ends does so by itself
 	}
 }
 
-// dump ends weir by SIGQUIT, at which it tells of its goroutines.
-func (p *player) dump() error {
-	p.process.Signal(syscall.SIGQUIT)
+// lose has a signal end weir, and with it whatever is under way.
+func (p *player) lose(by syscall.Signal) {
+	p.mu.Lock()
+	p.killed = true
+	p.mu.Unlock()
+	p.process.Signal(by)
 	<-p.process.Ended()
 	p.forsake()
-	_ = p.process.Outcome() // 2
+	_ = p.process.Outcome() // that of the signal
 	p.lives = append(p.lives, p.process)
-	return nil
 }
 
-// moreGoroutines is how many more goroutines weir may have for each server at
-// the end than it had after its start: connections in the pool of HTTP have two
-// each.
-const moreGoroutines = 4
+// stacks ends weir by SIGQUIT, at which it tells what its goroutines are.
+func (p *player) stacks() map[string]int {
+	p.lose(syscall.SIGQUIT)
+	stderr, _ := p.process.Stderr() // it is read once more in the end
+	return goroutines(stderr)
+}
 
 // checkLives looks at what is left of all weirs of the host, which have ended.
-func (p *player) checkLives(first int) {
+func (p *player) checkLives() {
 	for i, life := range p.lives {
 		for end := time.Now().Add(5 * time.Second); ; <-time.After(10 * time.Millisecond) {
 			left := life.Offspring()
@@ -191,18 +246,20 @@ func (p *player) checkLives(first int) {
 		if err != nil {
 			p.w.journal.violated(p.name, "stderr of life %d: %v", i, err)
 		}
+		p.w.journal.seeSecrets(p.name, stderr)
 		for _, word := range []string{"panic:", "DATA RACE", "fatal error:"} {
 			if at := bytes.Index(stderr, []byte(word)); at >= 0 {
 				p.w.journal.violated(p.name, "life %d says: %.6000s", i, stderr[at:])
 			}
 		}
-		stacks := goroutines(stderr)
-		if total := sum(stacks); total > 0 {
-			p.w.journal.note(p.name, "life %d had %d goroutines", i, total)
-			if first > 0 && total > first+moreGoroutines*len(p.w.servers) {
-				p.w.journal.violated(p.name, "life %d had %d goroutines, %d at the start: %v", i, total, first, stacks)
-			}
-		}
+	}
+}
+
+// keepStderr writes behind the journal what all weirs of the host have said.
+func (p *player) keepStderr(j *journal) {
+	for i, life := range p.lives {
+		stderr, err := life.Stderr()
+		j.append(fmt.Sprintf("stderr of %s, life %d (%v):\n%s", p.name, i, err, stderr))
 	}
 }
 
@@ -215,13 +272,6 @@ func goroutines(stderr []byte) map[string]int {
 		found[string(match[1])]++
 	}
 	return found
-}
-
-func sum(counts map[string]int) (total int) {
-	for _, n := range counts {
-		total += n
-	}
-	return total
 }
 
 // A failure is what weir tells when a call has not come to its end.

@@ -20,6 +20,10 @@ type player struct {
 	random *random.Rand
 	direct bool // its weir has the servers themselves
 
+	file   string // the configuration that has the servers
+	saved  int    // how often
+	marked int    // the latest that can be read
+
 	lives []*rig.Process // that have ended, with what they may have left
 }
 
@@ -36,12 +40,18 @@ var steps = []struct {
 	{6, (*player).list},
 	{5, (*player).settle},
 	{5, (*player).changeLists},
+	{6, (*player).followWell},
+	{5, (*player).followIll},
+	{3, (*player).hearAgain},
 	{4, (*player).fillPipes},
+	{3, (*player).stopReading},
 	{20, (*player).hurt},
 	{12, (*player).healAll},
 	{4, (*player).damageFiles},
 	{2, (*player).shutDisk},
+	{3, (*player).fillDisk},
 	{4, (*player).reload},
+	{4, (*player).hurtInner},
 	{2, (*player).killWeir},
 	{2, (*player).endWeir},
 }
@@ -176,6 +186,7 @@ func (p *player) versions() (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.seeMark(tools)
 	for _, s := range p.w.servers {
 		var names []string
 		for _, name := range tools {
@@ -232,6 +243,47 @@ func (p *player) fillPipes() error {
 	return p.callWell()
 }
 
+// stopReading has the host read nothing for a while, though it asks for more than
+// pipes hold. All of it is answered when it reads on.
+func (p *player) stopReading() error {
+	p.w.journal.note(p.name, "stops reading")
+	p.ear.Lock()
+	var made []*request
+	for range 10 + p.random.IntN(20) {
+		r, err := p.call(pick(p.random, p.w.well()), large, 0)
+		if err != nil {
+			p.ear.Unlock()
+			return err
+		}
+		made = append(made, r)
+	}
+	for _, t := range p.followed() {
+		t.server.news.update(t.uri)
+	}
+	<-time.After(time.Duration(50+p.random.IntN(200)) * time.Millisecond) // until pipes are full
+	p.w.journal.note(p.name, "reads on")
+	p.ear.Unlock()
+	return p.awaitAll(made)
+}
+
+// callDead calls each server that cannot be reached yet, or ever.
+func (p *player) callDead() error {
+	for _, s := range p.w.servers {
+		if s.dead || s.unnamed.Load() {
+			if _, err := p.call(s, plain, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A hurt is a fault of a whole server.
+type hurt struct {
+	name string
+	do   func()
+}
+
 // hurt has a fault befall a whole server.
 func (p *player) hurt() error {
 	ill := p.w.ill()
@@ -239,10 +291,7 @@ func (p *player) hurt() error {
 		return nil
 	}
 	s := pick(p.random, ill)
-	hurts := []struct {
-		name string
-		do   func()
-	}{
+	hurts := []hurt{
 		{"kills", s.Kill},
 		{"kills", s.Kill},
 		{"resets", s.Reset},
@@ -251,7 +300,11 @@ func (p *player) hurt() error {
 		{"deafens", s.Deafen},
 		{"has connections refused by", func() { s.Refuse(true) }},
 		{"has its sessions forgotten by", s.scripted.Forget},
+		{"has its subscriptions ended by", s.news.endStreams},
 		{"spoils the certificate of", func() { s.spoiled.Store(true) }},
+	}
+	if s.tokens != nil && p.random.IntN(2) == 0 {
+		hurts = append(hurts[:0], hurt{"revokes the tokens of", s.tokens.revoke}, hurt{"has no tokens given by", func() { s.tokens.withhold(true) }})
 	}
 	h := pick(p.random, hurts)
 	p.w.journal.note(p.name, "%s %s", h.name, s.name)
@@ -264,63 +317,10 @@ func (p *player) healAll() error {
 	return p.w.heal()
 }
 
-// reload has weir read another configuration while it runs: without some of the
-// servers that are ill, with others of them changed, or one that cannot be read.
-func (p *player) reload() error {
-	if !p.direct {
-		return nil
-	}
-	how := p.random.IntN(4)
-	p.w.journal.note(p.name, "has its configuration changed (%d)", how)
-	var err error
-	switch how {
-	case 0:
-		err = replaceFile(p.config, "servers: {broken: [")
-	case 1:
-		err = replaceFile(p.config, "")
-	default:
-		salt := p.random.Uint64()
-		err = p.w.configure(p.config, func(s *server) (bool, string) { return p.varied(s, salt) })
-	}
-	p.process.Signal(syscall.SIGHUP)
-	return err
-}
-
-// varied is how a server stands in a configuration, by a salt.
-func (p *player) varied(s *server, salt uint64) (wanted bool, further string) {
-	if !s.faulty {
-		return true, ""
-	}
-	at := slices.Index(p.w.servers, s) * 2
-	switch salt >> at & 3 {
-	case 0:
-		return false, ""
-	case 1:
-		return true, fmt.Sprintf("headers: {X-Salt: %q}", fmt.Sprint(salt))
-	}
-	return true, ""
-}
-
-// restoreConfig has weir take the whole configuration again.
-func (p *player) restoreConfig() error {
-	if !p.direct {
-		return nil
-	}
-	if err := p.w.configure(p.config, func(*server) (bool, string) { return true, "" }); err != nil {
-		return err
-	}
-	p.process.Signal(syscall.SIGHUP)
-	return nil
-}
-
 // killWeir ends weir without grace and starts it anew.
 func (p *player) killWeir() error {
 	p.w.journal.note(p.name, "kills its weir")
-	p.process.Kill()
-	<-p.process.Ended()
-	p.forsake()
-	_ = p.process.Outcome() // killed
-	p.lives = append(p.lives, p.process)
+	p.lose(syscall.SIGKILL)
 	return p.begin()
 }
 
@@ -336,10 +336,8 @@ func (p *player) endWeir() error {
 // begin starts weir with the whole configuration: a broken one is none to start
 // with.
 func (p *player) begin() error {
-	if p.direct {
-		if err := p.w.configure(p.config, func(*server) (bool, string) { return true, "" }); err != nil {
-			return err
-		}
+	if err := p.saveWhole(); err != nil {
+		return err
 	}
 	if err := p.start(); err != nil {
 		return err
@@ -350,6 +348,9 @@ func (p *player) begin() error {
 
 // end closes weir's input and waits for its end.
 func (p *player) end() error {
+	p.mu.Lock()
+	p.leaving = true
+	p.mu.Unlock()
 	p.process.CloseInput()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()

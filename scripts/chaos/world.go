@@ -13,6 +13,7 @@ import (
 	"math/big"
 	random "math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,8 @@ type world struct {
 	trusted string        // a file: who has signed the good certificate
 	disk    sync.Mutex    // held while it is said where weirs keep their lists
 	good    *tls.Certificate
-	bad     *tls.Certificate
+	bad     []*tls.Certificate
+	disks   []*rig.Disk // that lists and state are kept on; none where there are none to be had
 }
 
 // newWorld makes the world of a seed.
@@ -51,7 +53,7 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 		return nil, err
 	}
 	if err := w.prepareDisk(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.closeDisks())
 	}
 	if err := w.certify(); err != nil {
 		return nil, err
@@ -66,23 +68,49 @@ func newWorld(m *machine, j *journal, dir string, r *random.Rand) (*world, error
 			}
 		}
 	}
-	return w, w.addDead()
+	if err := errors.Join(w.addDead(), w.addUnnamed(r), w.addLogin(r)); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	slices.SortFunc(w.servers, func(a, b *server) int { return strings.Compare(a.name, b.name) })
+	return w, nil
 }
 
-// prepareDisk makes the folder of lists a link.
+// prepareDisk makes the folder of lists a link, and has it and that of state on
+// disks that can get full.
 func (w *world) prepareDisk() error {
+	real := filepath.Join(w.dir, realCache)
+	if err := os.Mkdir(real, 0o700); err != nil {
+		return err
+	}
+	for _, dir := range []string{real, w.folders.State} {
+		if w.machine.mounts == nil {
+			break
+		}
+		disk, err := w.machine.mounts.Disk(dir)
+		if err != nil {
+			return err
+		}
+		w.disks = append(w.disks, disk)
+	}
 	return errors.Join(
 		os.Remove(w.folders.Cache),
-		os.Mkdir(filepath.Join(w.dir, realCache), 0o700),
 		os.WriteFile(filepath.Join(w.dir, "nowhere"), nil, 0o600),
 		w.keepIn(realCache),
 	)
 }
 
+func (w *world) closeDisks() error {
+	var errs []error
+	for _, disk := range w.disks {
+		errs = append(errs, disk.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // serve adds a server of either sort.
 func (w *world) serve(t rig.Transport, faulty bool, r *random.Rand) error {
 	s := &server{
-		w: w, name: "well-" + string(t), faulty: faulty, transport: t, turnedOff: map[string]bool{},
+		w: w, name: "well-" + string(t), faulty: faulty, transport: t, turnedOff: map[string]bool{}, deceived: map[string]bool{}, news: newNews(),
 		gates: map[string]chan struct{}{}, questions: map[string]chan []byte{},
 	}
 	options := rig.Options{Program: w.machine.relay, Dir: w.dir, Door: s.door, TLS: s.certificates()}
@@ -127,47 +155,101 @@ func (w *world) addDead() error {
 		"dead-name":    `{url: "http://nobody.invalid/mcp", connect_timeout: 2s}`,
 		"dead-port":    fmt.Sprintf("{url: %q}", "http://"+l.Addr().String()+"/mcp"),
 	} {
-		w.servers = append(w.servers, &server{w: w, name: name, faulty: true, dead: true, config: config})
+		w.servers = append(w.servers, &server{w: w, name: name, faulty: true, dead: true, config: config, news: newNews()})
 	}
-	slices.SortFunc(w.servers, func(a, b *server) int { return strings.Compare(a.name, b.name) })
 	return nil
 }
 
-// certify makes the certificates of servers over TLS: one that weir trusts, and one
-// that it does not.
+// addUnnamed adds a server that is reached by a name, which nobody knows before all
+// is healed for the first time.
+func (w *world) addUnnamed(r *random.Rand) error {
+	if w.machine.mounts == nil || !w.machine.hurts(rig.HTTP) {
+		return nil
+	}
+	if err := w.serve(rig.HTTP, true, r); err != nil {
+		return err
+	}
+	s := w.servers[len(w.servers)-1]
+	s.name = "late-name"
+	s.unnamed.Store(true)
+	// No two rounds know each other's names.
+	s.host = fmt.Sprintf("%s-%d.test", strings.ToLower(filepath.Base(w.dir)), os.Getpid())
+	s.config = strings.Replace(s.config, "127.0.0.1", s.host, 1)
+	return nil
+}
+
+// name lets the server be found by its name.
+func (w *world) name(s *server) error {
+	w.disk.Lock()
+	defer w.disk.Unlock()
+	if !s.unnamed.Load() {
+		return nil
+	}
+	w.journal.note("world", "%s can be found", s.name)
+	s.unnamed.Store(false)
+	return w.machine.mounts.Name(s.host)
+}
+
+// certify makes the certificates of servers over TLS: one that is good, and some
+// that are not, signed by nobody that weir trusts, for another machine, or too old.
 func (w *world) certify() (err error) {
-	if w.good, err = certificate(); err != nil {
+	here, now := net.IPv4(127, 0, 0, 1), time.Now()
+	if w.good, err = certificate(here, now.Add(time.Hour)); err != nil {
 		return err
 	}
-	if w.bad, err = certificate(); err != nil {
+	foreign, err1 := certificate(here, now.Add(time.Hour))
+	elsewhere, err2 := certificate(net.IPv4(192, 0, 2, 1), now.Add(time.Hour))
+	old, err3 := certificate(here, now.Add(-time.Minute))
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
+	w.bad = []*tls.Certificate{foreign, elsewhere, old}
 	w.trusted = filepath.Join(w.dir, "trusted.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.good.Certificate[0]})
+	var text []byte
+	for _, trusted := range []*tls.Certificate{w.good, elsewhere, old} {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate[0]})...)
+	}
 	return os.WriteFile(w.trusted, text, 0o600)
 }
 
-// certificates are what the server shows over TLS: the good one, or the bad one
-// while it is spoiled.
+// certificates are what the server shows over TLS: the good one, or in turn the bad
+// ones while it is spoiled. Who goes on behind a bad one is seen at the door.
 func (s *server) certificates() *tls.Config {
-	return &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if s.spoiled.Load() {
-			return s.w.bad, nil
+	return &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		from := hello.Conn.RemoteAddr().String()
+		delete(s.deceived, from)
+		if !s.spoiled.Load() {
+			return s.w.good, nil
 		}
-		return s.w.good, nil
+		s.deceived[from] = true
+		s.shown++
+		return s.w.bad[s.shown%len(s.w.bad)], nil
 	}}
 }
 
-// certificate makes one for this machine, signed by itself.
-func certificate() (*tls.Certificate, error) {
+// seeTrust looks whether a request comes from somebody who was shown a bad
+// certificate.
+func (s *server) seeTrust(r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deceived[r.RemoteAddr] {
+		s.w.journal.violated(s.name, "a bad certificate was taken for a good one by %s", r.RemoteAddr)
+	}
+}
+
+// certificate makes one for a machine, signed by itself.
+func certificate(machine net.IP, until time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
+	number := big.NewInt(time.Now().UnixNano())
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "chaos"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: number, Subject: pkix.Name{CommonName: "chaos " + number.String()},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
+		IPAddresses: []net.IP{machine}, IsCA: true, BasicConstraintsValid: true,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -176,9 +258,9 @@ func certificate() (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, nil
 }
 
-// configure writes a configuration with all servers for which want says so, each
-// with the further members that it says.
-func (w *world) configure(file string, want func(*server) (wanted bool, further string)) error {
+// configuration has all servers for which want says so, each with the further
+// members that it says.
+func (w *world) configuration(want func(*server) (wanted bool, further string)) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "policy: {default: execute}\nlimits: {message: %d}\nservers:\n", messageLimit)
 	for _, s := range w.servers {
@@ -192,7 +274,7 @@ func (w *world) configure(file string, want func(*server) (wanted bool, further 
 		}
 		fmt.Fprintf(&b, "  %s: %s\n", s.name, config)
 	}
-	return replaceFile(file, b.String())
+	return b.String()
 }
 
 // replaceFile writes a file such that nobody sees half of it.
@@ -206,7 +288,7 @@ func replaceFile(file, text string) error {
 
 // living are the servers that can be reached, when they are well.
 func (w *world) living() []*server {
-	return slices.DeleteFunc(slices.Clone(w.servers), func(s *server) bool { return s.dead })
+	return slices.DeleteFunc(slices.Clone(w.servers), func(s *server) bool { return s.dead || s.unnamed.Load() })
 }
 
 // well are the servers that no fault befalls.
@@ -225,16 +307,30 @@ func (w *world) heal() error {
 		s.spoiled.Store(false)
 		s.Refuse(false)
 		s.Thaw()
+		if s.tokens != nil {
+			s.tokens.withhold(false)
+		}
 	}
-	return w.keepIn(realCache)
+	var errs []error
+	for _, s := range w.servers {
+		errs = append(errs, w.name(s))
+	}
+	for _, disk := range w.disks {
+		errs = append(errs, disk.Free())
+	}
+	return errors.Join(append(errs, w.keepIn(realCache))...)
 }
 
 // close ends all servers.
 func (w *world) close() error {
 	close(w.over)
 	var errs []error
-	for _, s := range w.living() {
+	for _, s := range w.servers {
+		if s.dead {
+			continue
+		}
 		errs = append(errs, s.Close())
+		s.news.running.Wait()
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.closeDisks())...)
 }

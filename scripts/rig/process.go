@@ -41,6 +41,7 @@ type Process struct {
 	stdin  *os.File
 	temp   string // TMPDIR: empty but for what weir leaves there, and the mark of all that it starts
 	stderr string // a file
+	state  string // the folder of state
 
 	ended chan struct{} // closed when it has ended and all that it has said was taken
 	how   error         // guarded by ended
@@ -54,7 +55,7 @@ func Start(command []string, f Folders, dir string, environ []string, take func(
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{temp: filepath.Join(dir, "temp"), stderr: filepath.Join(dir, "stderr"), ended: make(chan struct{})}
+	p := &Process{temp: filepath.Join(dir, "temp"), stderr: filepath.Join(dir, "stderr"), state: f.State, ended: make(chan struct{})}
 	if err := os.Mkdir(p.temp, 0o700); err != nil {
 		return nil, err
 	}
@@ -193,6 +194,19 @@ type Running struct {
 // started, and which has left that child's group: it may outlive the child, but
 // not weir.
 func (r Running) Detached() bool { return strings.HasSuffix(r.Command, " "+idle) }
+
+// Signal sends a signal. The process may have ended.
+func (r Running) Signal(s os.Signal) {
+	if p, err := os.FindProcess(r.Pid); err == nil {
+		_ = p.Signal(s)
+	}
+}
+
+// Freeze stops the process until Thaw, where the system can.
+func (r Running) Freeze() { freeze(r.Pid) }
+
+// Thaw lets the process go on.
+func (r Running) Thaw() { thaw(r.Pid) }
 
 // Offspring lists the processes that run because of this one, and are not it:
 // children, theirs, its guardian, whatever they have become.

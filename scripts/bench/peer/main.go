@@ -1,9 +1,10 @@
 // Peer is what the benchmark puts around a gateway. It links next to nothing,
 // so that it starts quickly and stays small:
 //
-//	peer floor COMMAND ARG...   a byte relay to one child: what any gateway must cost
-//	peer tools N                a server with the tools below, and more of them up to N
-//	peer file NAME              a server that lists the bytes of a file
+//	peer floor COMMAND ARG...           a byte relay to one child: what any gateway must cost
+//	peer splice PREFIX COMMAND ARG...   a relay of messages: what one must cost that knows them
+//	peer tools N                        a server with the tools below, and more of them up to N
+//	peer file NAME                      a server that lists the bytes of a file
 //
 // The tools are "echo", which returns its arguments; "bytes", which returns a
 // text of arguments.n bytes; "hold", which answers when "release" is called.
@@ -30,38 +31,35 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("want floor, tools or file, and what for")
+		return fmt.Errorf("want floor, splice, tools or file, and what for")
 	}
 	switch args[0] {
 	case "floor":
 		return relay(args[1], args[2:])
+	case "splice":
+		if len(args) < 3 {
+			return errors.New("want a prefix and a command")
+		}
+		return splice(args[1], args[2], args[3:])
 	case "tools":
 		n, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
-		return serve(&server{list: makeList(n)})
+		return serve(&server{out: os.Stdout, list: makeList(n)})
 	case "file":
 		list, err := os.ReadFile(args[1])
 		if err != nil {
 			return err
 		}
-		return serve(&server{list: list})
+		return serve(&server{out: os.Stdout, list: list})
 	}
 	return fmt.Errorf("unknown role %q", args[0])
 }
 
 func relay(command string, args []string) error {
-	child := exec.Command(command, args...)
-	in, err := child.StdinPipe()
+	child, in, out, err := startChild(command, args)
 	if err != nil {
-		return err
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := child.Start(); err != nil {
 		return err
 	}
 	go func() {
@@ -73,6 +71,17 @@ func relay(command string, args []string) error {
 		return err
 	}
 	return child.Wait()
+}
+
+func startChild(command string, args []string) (child *exec.Cmd, in io.WriteCloser, out io.ReadCloser, err error) {
+	child = exec.Command(command, args...)
+	if in, err = child.StdinPipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	if out, err = child.StdoutPipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	return child, in, out, child.Start()
 }
 
 // makeList is the result of tools/list with n tools of an ordinary size.
@@ -97,12 +106,16 @@ func makeList(n int) []byte {
 	return b.Bytes()
 }
 
-// A server has one goroutine: no tool of it takes time.
+// A server has one goroutine: no tool of it takes time. It writes each answer
+// when it is made, as servers do, and not several together: with those a relay
+// would move blocks, and not be what it is before any server that there is.
 type server struct {
+	out  io.Writer
 	list []byte   // the result of tools/list
 	held [][]byte // ids of the calls that wait for a release
 	size int
 	text []byte // of this size
+	line []byte // what is written next; its memory serves again
 }
 
 func serve(s *server) error {
@@ -128,35 +141,54 @@ func serve(s *server) error {
 func (s *server) answer(m *jsonrpc.Message) error {
 	switch string(m.Method) {
 	case "initialize":
-		return write(m.ID, []byte(`{"protocolVersion":`), jsonrpc.Find(m.Fields, "protocolVersion"),
-			[]byte(`,"capabilities":{"tools":{}},"serverInfo":{"name":"peer","version":"1"}}`))
+		s.begin(m.ID)
+		s.line = append(s.line, `{"protocolVersion":`...)
+		s.line = append(s.line, jsonrpc.Find(m.Fields, "protocolVersion")...)
+		s.line = append(s.line, `,"capabilities":{"tools":{}},"serverInfo":{"name":"peer","version":"1"}}`...)
+		return s.end()
 	case "tools/list":
-		return write(m.ID, s.list)
+		return s.whole(m.ID, s.list)
 	case "tools/call":
 		return s.call(m)
 	case "ping":
-		return write(m.ID, []byte("{}"))
+		return s.whole(m.ID, []byte("{}"))
 	}
-	return writeAs("error", m.ID, []byte(`{"code":-32601,"message":"Method not found"}`))
+	s.head(m.ID, "error")
+	s.line = append(s.line, `{"code":-32601,"message":"Method not found"}`...)
+	return s.end()
 }
+
+var empty = []byte(`{"content":[]}`)
 
 func (s *server) call(m *jsonrpc.Message) error {
 	switch string(jsonrpc.Find(m.Fields, "name")) {
 	case `"bytes"`:
-		return write(m.ID, []byte(`{"content":[{"type":"text","text":"`), s.textOf(jsonrpc.Find(m.Fields, "arguments")), []byte(`"}]}`))
+		s.begin(m.ID)
+		s.line = append(s.line, `{"content":[{"type":"text","text":"`...)
+		if err := s.add(s.textOf(jsonrpc.Find(m.Fields, "arguments"))); err != nil {
+			return err
+		}
+		s.line = append(s.line, `"}]}`...)
+		return s.end()
 	case `"hold"`:
 		s.held = append(s.held, bytes.Clone(m.ID))
 		return nil
 	case `"release"`:
 		for _, id := range s.held {
-			if err := write(id, []byte(`{"content":[]}`)); err != nil {
+			if err := s.whole(id, empty); err != nil {
 				return err
 			}
 		}
 		s.held = nil
-		return write(m.ID, []byte(`{"content":[]}`))
+		return s.whole(m.ID, empty)
 	}
-	return write(m.ID, []byte(`{"content":[{"type":"text","text":"ok"}],"structuredContent":`), jsonrpc.Find(m.Fields, "arguments"), []byte(`}`))
+	s.begin(m.ID)
+	s.line = append(s.line, `{"content":[{"type":"text","text":"ok"}],"structuredContent":`...)
+	if err := s.add(jsonrpc.Find(m.Fields, "arguments")); err != nil {
+		return err
+	}
+	s.line = append(s.line, '}')
+	return s.end()
 }
 
 // textOf returns arguments.n bytes of text, in lines, with quotes and a
@@ -178,36 +210,46 @@ func (s *server) textOf(arguments []byte) []byte {
 	return s.text
 }
 
-func write(id []byte, result ...[]byte) error { return writeAs("result", id, result...) }
-
-var (
-	line bytes.Buffer
-	end  = []byte("}\n")
-)
-
-// writeAs writes small answers in one piece, and does not copy large ones.
-func writeAs(member string, id []byte, value ...[]byte) error {
-	line.Reset()
-	line.WriteString(`{"jsonrpc":"2.0","id":`)
-	line.Write(id)
-	line.WriteString(`,"` + member + `":`)
-	for _, part := range append(value, end) {
-		if len(part) < jsonrpc.Large {
-			line.Write(part)
-			continue
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-		if _, err := os.Stdout.Write(part); err != nil {
-			return err
-		}
+// whole answers with a result that is there already.
+func (s *server) whole(id, result []byte) error {
+	s.begin(id)
+	if err := s.add(result); err != nil {
+		return err
 	}
-	return flush()
+	return s.end()
 }
 
-func flush() error {
-	_, err := os.Stdout.Write(line.Bytes())
-	line.Reset()
+// begin begins a line with a result, which is added to it.
+func (s *server) begin(id []byte) { s.head(id, "result") }
+
+func (s *server) head(id []byte, member string) {
+	s.line = append(s.line[:0], `{"jsonrpc":"2.0","id":`...)
+	s.line = append(s.line, id...)
+	s.line = append(s.line, `,"`...)
+	s.line = append(s.line, member...)
+	s.line = append(s.line, `":`...)
+}
+
+// add does not copy what is large, but writes it.
+func (s *server) add(part []byte) error {
+	if len(part) < jsonrpc.Large {
+		s.line = append(s.line, part...)
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	_, err := s.out.Write(part)
+	return err
+}
+
+func (s *server) end() error {
+	s.line = append(s.line, "}\n"...)
+	return s.flush()
+}
+
+func (s *server) flush() error {
+	_, err := s.out.Write(s.line)
+	s.line = s.line[:0]
 	return err
 }
