@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,7 +53,7 @@ func TestWeirsAreKilled(t *testing.T) {
 	}
 	signalTo(t, cmd.Process.Pid, syscall.SIGKILL)
 	endedOrKilled(t, weir)
-	for _, guardian := range guardians {
+	for _, guardian := range slices.Backward(guardians) { // each learns of the end when the weir before it ends
 		awaitEnd(t, guardian, outlives)
 	}
 }
