@@ -3,6 +3,7 @@ package aggregator
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator/audit"
 	"github.com/weir-mcp/weir/aggregator/overrides"
+	"github.com/weir-mcp/weir/aggregator/pins"
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/state"
 	"github.com/weir-mcp/weir/upstream/upstreamtest"
 )
 
@@ -285,27 +288,87 @@ var dialogs = map[string]struct {
 		}, nil,
 		func(t *testing.T, e era, h *host, _ *upstreamtest.Server, call caller) {
 			t.Helper()
-			got := h.send(e.ask("1", "tools/call", call("up__ask", "{}")))
+			params := call("up__ask", "{}")
+			got := h.send(e.ask("1", "tools/call", params))
 			pass(gatherTime)
-			got = append(got, h.received()...)
-			if e == legacy {
-				var q struct{ ID json.RawMessage }
-				if json.Unmarshal([]byte(got[0]), &q) != nil {
-					t.Fatalf("got %q, want a question", got)
-				}
-				h.send(`{"jsonrpc":"2.0","id":` + string(q.ID) + `,"result":{"action":"decline"}}`)
+			decline(t, e, h, params, append(got, h.received()...))
+		},
+	},
+	"a question of a modern server": {
+		func(era) upstreamtest.Script {
+			return modernAsking(`{"resultType":"input_required","requestState":"s","inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"form","message":"m","requestedSchema":{}}}}}`)
+		}, nil,
+		func(t *testing.T, e era, h *host, _ *upstreamtest.Server, call caller) {
+			t.Helper()
+			params := call("up__ask", `{"n":9007199254740993}`)
+			decline(t, e, h, params, h.send(e.ask("1", "tools/call", params)))
+		},
+	},
+	"a task": {
+		func(era) upstreamtest.Script { return taskServer() }, nil,
+		func(t *testing.T, e era, h *host, _ *upstreamtest.Server, call caller) {
+			t.Helper()
+			params := call("up__long", "{}")
+			if e == modern { // which has no word for it: weir waits for its end
+				got := h.send(e.ask("1", "tools/call", params))
+				pass(gatherTime)
+				decline(t, e, h, params, append(got, h.received()...))
 				return
 			}
-			requests, state := inputRequired(t, got)
-			var keys map[string]json.RawMessage
-			if json.Unmarshal([]byte(requests), &keys) != nil {
-				t.Fatalf("got %s, want requests", requests)
+			got := h.send(e.request("1", "tools/call", params+`,"task":{"ttl":60000}`, `"progressToken":"p"`))
+			if len(got) != 3 {
+				t.Fatalf("got %q, want the task, progress and status", got)
 			}
-			for key := range keys {
-				h.send(e.ask("2", "tools/call", call("up__ask", "{}")+","+resumeWith(fmt.Sprintf(`{%q:{"action":"decline"}}`, key), state)))
+			named := `"taskId":"` + taskIDOf(t, got[0]) + `"`
+			h.send(e.request("2", "tasks/get", named, ""))
+			decline(t, e, h, "", h.send(e.request("3", "tasks/result", named, "")))
+			h.send(e.request("4", "tasks/cancel", named, ""))
+		},
+	},
+	"a tool that has changed": {
+		func(e era) upstreamtest.Script {
+			s := echoes(e)
+			s.Capabilities = raw(`{"tools":{"listChanged":true}}`)
+			return s
+		},
+		func(t *testing.T, cfg *Config) {
+			t.Helper()
+			cfg.Pins, cfg.Servers[0].Pin = pins.NewStore(state.At(filepath.Join(t.TempDir(), "weir"))), pins.Block
+		},
+		func(t *testing.T, e era, h *host, server *upstreamtest.Server, call caller) {
+			t.Helper()
+			h.send(e.request("1", "tools/call", call("up__echo", "{}"), ""))
+			server.SetTools(raw(strings.Replace(string(upstreamtest.Tool("echo")), "{", `{"title":"another",`, 1)))
+			pass(time.Second)
+			h.received()
+			got := h.send(e.request("2", "tools/call", call("up__echo", "{}"), ""))
+			if len(got) != 1 || !strings.Contains(got[0], "tool_changed") {
+				t.Errorf("got %q, want that it is held back", got)
 			}
 		},
 	},
+}
+
+// decline answers what the user was asked by the answer to a call with these params,
+// or, of a legacy host, by a request.
+func decline(t *testing.T, e era, h *host, params string, asked []string) {
+	t.Helper()
+	if e == legacy {
+		var q struct{ ID json.RawMessage }
+		if len(asked) == 0 || json.Unmarshal([]byte(asked[0]), &q) != nil {
+			t.Fatalf("got %q, want a question", asked)
+		}
+		h.send(`{"jsonrpc":"2.0","id":` + string(q.ID) + `,"result":{"action":"decline"}}`)
+		return
+	}
+	requests, state := inputRequired(t, asked)
+	var keys map[string]json.RawMessage
+	if json.Unmarshal([]byte(requests), &keys) != nil {
+		t.Fatalf("got %s, want requests", requests)
+	}
+	for key := range keys {
+		h.send(e.ask("2", "tools/call", params+","+resumeWith(fmt.Sprintf(`{%q:{"action":"decline"}}`, key), state)))
+	}
 }
 
 // A caller writes the params of a call; no arguments where they are "".
@@ -337,7 +400,7 @@ func echoes(e era) upstreamtest.Script {
 // TestCallToolIsTheCall: by way of weir__call_tool a server gets, a host sees and the
 // audit log says exactly what they do of the call itself.
 func TestCallToolIsTheCall(t *testing.T) {
-	sealed := regexp.MustCompile(`"requestState":"[^"]*"`)
+	secret := regexp.MustCompile(`"(requestState|taskId)":"[^"]*"`) // is another one each time
 	for name, d := range dialogs {
 		for _, e := range []era{legacy, modern} {
 			play := func(t *testing.T, call caller) (got []string) {
@@ -352,7 +415,7 @@ func TestCallToolIsTheCall(t *testing.T) {
 					h := audited(t, cfg, audit.Config{})
 					var lines []string
 					h.send(e.capable()...) // whose answer has what was listed by then
-					h.seen = func(line string) { lines = append(lines, sealed.ReplaceAllString(line, "sealed")) }
+					h.seen = func(line string) { lines = append(lines, secret.ReplaceAllString(line, "$1")) }
 					h.send(listRequest(e, `"list"`))
 					d.play(t, e, h.host, server, call)
 					for _, r := range server.Received("tools/call") {

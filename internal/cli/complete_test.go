@@ -50,7 +50,7 @@ func TestCompletionOffers(t *testing.T) {
 	defer server.Close()
 	started := filepath.Join(t.TempDir(), "started")
 	config := writeConfig(t, "servers:\n  art: {url: \""+server.URL+"\"}\n  never: {command: touch, args: [\""+filepath.ToSlash(started)+"\"], start: eager}\n"+
-		"  off: {command: x, enabled: false}\naliases: {a: art, o: off}\nprofiles:\n  home: {servers: [art]}\n  work: {servers: [off]}\n"+
+		"  off: {command: x, enabled: false}\naliases: {a: art, o: off}\nprofiles:\n  found: {servers: [art], expose: search}\n  home: {servers: [art]}\n  work: {servers: [off]}\n"+
 		"policy: {default: execute, rules: [{server: art, tool: secret, level: deny}]}\n")
 	complete := func(words ...string) []string { return offered(t, append([]string{"--config", config}, words...)...) }
 
@@ -91,7 +91,8 @@ func TestCompletionOffers(t *testing.T) {
 		{"alias --remove |", []string{"a", "o"}},
 		{"alias --remove a |", []string{"o"}},
 		{"add |", nil},
-		{"--profile |", []string{"home", "work"}},
+		{"--profile |", []string{"found", "home", "work"}},
+		{"--profile found call |", []string{"art__paint"}}, // only a host is shown how to look for it
 	}
 	for _, tt := range tests {
 		t.Run(tt.words, func(t *testing.T) {
