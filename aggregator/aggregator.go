@@ -84,8 +84,8 @@ type Server struct {
 	upstream.Config
 	Prefix  string // "" exposes the names as they are
 	Aliases []string
-	Tools   policy.Filter // over original names
-	Pin     pins.Mode     // what becomes of definitions that have changed
+	Tools   policy.Filters // over original names
+	Pin     pins.Mode      // what becomes of definitions that have changed
 
 	Questions Questions
 

@@ -114,7 +114,7 @@ func TestChanges(t *testing.T) {
 	begin := func(t *testing.T) (*upstreamtest.Server, *host) {
 		server := upstreamtest.New(withTools("x"))
 		cfg := config(t, map[string]*upstreamtest.Server{"a": server}, "a")
-		cfg.Servers[0].Tools.Exclude = globs(t, "hidden*")
+		cfg.Servers[0].Tools = policy.Filters{{Exclude: globs(t, "hidden*")}}
 		_, h := start(t, cfg)
 		return server, h
 	}

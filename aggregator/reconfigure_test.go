@@ -96,11 +96,11 @@ func TestReconfigureKeeps(t *testing.T) {
 
 		b.reconfigure(t, []string{"up"}, func(c *Config) {
 			c.Servers[0].Prefix, c.Servers[0].Aliases = "new", []string{"other"}
-			c.Servers[0].Tools.Exclude = globs(t, "echo")
+			c.Servers[0].Tools = policy.Filters{{Exclude: globs(t, "echo")}}
 		})
 		b.reconfigure(t, []string{"up"}, func(c *Config) {
 			c.Servers[0].Prefix, c.Servers[0].Aliases = "new", []string{"other"}
-			c.Servers[0].Tools.Exclude = globs(t, "echo")
+			c.Servers[0].Tools = policy.Filters{{Exclude: globs(t, "echo")}}
 		})
 		pass(time.Second)
 		want(t, "told of two changes soon after one another", h.received(), changed)

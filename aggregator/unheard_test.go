@@ -70,7 +70,7 @@ func TestUnheard(t *testing.T) {
 		}
 		h := late(t, legacy, slow("x", "w"), func(c *Config) {
 			c.Policy = policyOf(t, `{default: execute, rules: [{server: up, tool: w, level: deny}]}`)
-			c.Servers[0].Tools.Exclude = []policy.Glob{hidden}
+			c.Servers[0].Tools = policy.Filters{{Exclude: []policy.Glob{hidden}}}
 		})
 		for _, name := range []string{"up__w", "up__v"} {
 			wantText(t, name, strings.Join(h.send(legacy.call("1", name, "{}")), ""), "Unknown tool: "+name)

@@ -15,6 +15,19 @@ func (f Filter) Admits(name string) bool {
 	return !anyMatch(f.Exclude, name)
 }
 
+// Filters select what each of them selects; none select all.
+type Filters []Filter
+
+// Admits reports whether all filters select a name.
+func (f Filters) Admits(name string) bool {
+	for i := range f {
+		if !f[i].Admits(name) {
+			return false
+		}
+	}
+	return true
+}
+
 func anyMatch(globs []Glob, name string) bool {
 	for _, g := range globs {
 		if g.Match(name) {

@@ -323,6 +323,10 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", tt.name, got, tt.admits)
 		}
 	}
+	both := Filters{{Include: globs("a", "b")}, {Exclude: globs("b")}}
+	if !both.Admits("a") || both.Admits("b") || both.Admits("c") || !Filters(nil).Admits("a") {
+		t.Error("filters do not admit what each of them does")
+	}
 }
 
 func TestLooksAt(t *testing.T) {

@@ -33,6 +33,7 @@ type maker struct {
 	known    *policy.Servers
 	compiled map[string]*policy.Policy // by name; nil is one that is wrong
 	selected map[string]bool           // the servers of the profile; nil for all
+	narrow   map[string]policy.Filters // of its servers' tools
 	errs     []error
 }
 
@@ -189,6 +190,7 @@ func (m *maker) servers(e *expander) {
 		}
 		made := makeServer(e, s)
 		made.MessageLimit = m.file.MessageLimit
+		made.Tools = slices.Concat(made.Tools, m.narrow[s.key])
 		made.Aliases = slices.Sorted(slices.Values(aliases[s.key]))
 		m.file.Servers = append(m.file.Servers, made)
 	}

@@ -81,7 +81,7 @@ func (m *maker) customServer(e *expander, tools []customtools.Tool) {
 		return
 	}
 	s := Server{Pos: m.doc.Tools[0].pos}
-	s.Prefix = customtools.Name
+	s.Prefix, s.Tools = customtools.Name, m.narrow[customtools.Name]
 	s.Name, s.Transport, s.CustomTools = customtools.Name, upstream.Custom, tools
 	s.Resolve, s.MessageLimit = e.resolve, m.file.MessageLimit
 	s.ConnectTimeout, s.ListTimeout = upstream.DefaultConnectTimeout, upstream.DefaultListTimeout

@@ -267,17 +267,6 @@ func (a *authentication) tree() *yaml.Node {
 	return n
 }
 
-func (f *filter) tree() *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	if f.Include != nil {
-		n.Content = append(n.Content, scalar("include"), sequenceOf(f.Include))
-	}
-	if f.Exclude != nil {
-		n.Content = append(n.Content, scalar("exclude"), sequenceOf(f.Exclude))
-	}
-	return n
-}
-
 // plainTree is a tree without the style and the places of its file.
 func plainTree(n *yaml.Node) *yaml.Node {
 	made := &yaml.Node{Kind: n.Kind, Tag: n.ShortTag(), Value: n.Value}

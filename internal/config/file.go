@@ -125,12 +125,6 @@ type server struct {
 	problems []error // known beforehand: it is Broken
 }
 
-// A filter selects tools by globs over their original names.
-type filter struct {
-	Include []string `yaml:"include"`
-	Exclude []string `yaml:"exclude"`
-}
-
 type names struct {
 	Max       *int  `yaml:"max"`
 	Separator *text `yaml:"separator"`

@@ -197,7 +197,7 @@ log: {level: debug}
 			{
 				Server: aggregator.Server{
 					Config: files, Prefix: "files", Pin: pins.Block,
-					Tools: policy.Filter{Include: []policy.Glob{include}, Exclude: []policy.Glob{exclude}},
+					Tools: policy.Filters{{Include: []policy.Glob{include}, Exclude: []policy.Glob{exclude}}},
 				},
 				Pos: at(3), Description: "Files of mine", Tags: []string{"work", "local"},
 			},

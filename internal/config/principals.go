@@ -37,10 +37,11 @@ type org struct {
 
 // A profile is one entry of profiles.
 type profile struct {
-	Servers  []text        `yaml:"servers"` // names, aliases and tag:TAG; default: all
-	Policy   *chosenPolicy `yaml:"policy"`
-	MaxTools *int          `yaml:"max_tools"` // in a list of tools; default: no limit, or with expose: auto what the host bears
-	Expose   *text         `yaml:"expose"`    // all, search or auto; default: all
+	Servers  []text          `yaml:"servers"` // names, aliases and tag:TAG; default: all
+	Tools    mapping[filter] `yaml:"tools"`   // by names and aliases of servers; default: all
+	Policy   *chosenPolicy   `yaml:"policy"`
+	MaxTools *int            `yaml:"max_tools"` // in a list of tools; default: no limit, or with expose: auto what the host bears
+	Expose   *text           `yaml:"expose"`    // all, search or auto; default: all
 
 	MaxToolsPos policy.Position `pos:"max_tools"`
 }
@@ -167,10 +168,11 @@ func (m *maker) profiles() (chosen *policy.Profile) {
 		names = append(names, p.key)
 		one := &policy.Profile{Name: p.key, Policy: m.choose(p.value.Policy)}
 		selected := m.selection(p.key, p.value.Servers)
+		narrowed := m.narrowed(p.key, p.value.Tools, selected)
 		exposure, maxTools := m.exposure(p.key, p.value)
 		m.file.People.profiles[p.key] = servedProfile{one, selected}
 		if p.key == m.options.Profile {
-			chosen, m.selected = one, selected
+			chosen, m.selected, m.narrow = one, selected, narrowed
 			m.file.Expose, m.file.MaxTools = exposure, maxTools
 		}
 	}
@@ -234,6 +236,26 @@ func (m *maker) selection(profile string, wanted []text) map[string]bool {
 		}
 	}
 	return selected
+}
+
+// narrowed returns which tools of each server a profile has, beside what the server's
+// own filter says.
+func (m *maker) narrowed(profile string, filters mapping[filter], selected map[string]bool) map[string]policy.Filters {
+	narrowed := make(map[string]policy.Filters, len(filters))
+	for _, f := range filters {
+		name := m.serverCalled(f.key)
+		made, err := f.value.compile()
+		switch {
+		case name == "":
+			m.fail(f.pos, "profile %q: tools: there is no server %q%s", profile, f.key, meant(f.key, m.callable()))
+		case err != nil:
+			m.fail(f.pos, "profile %q: server %q: %v", profile, f.key, err)
+		case selected != nil && !selected[name]:
+			m.warn("%s: profile %q: tools: server %q is none of the profile's", f.pos, profile, f.key)
+		}
+		narrowed[name] = append(narrowed[name], made...)
+	}
+	return narrowed
 }
 
 // serverCalled returns the server with this name or alias; "" if there is none.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/customtools"
 )
 
 func sumOf(key string) string {
@@ -178,6 +179,14 @@ func TestBadPrincipals(t *testing.T) {
 		{"unknown policy of a profile", "profiles: {work: {policy: x}}", `mcp.yaml:1: there is no policy "x"`},
 		{"bad inline policy", "keys: [{name: a, " + good + ", policy: {rules: []}}]", `mcp.yaml:1: policy: "default" is missing (deny, read, execute or admin)`},
 		{"unknown server of a profile", "servers: {files: {command: x}}\nprofiles:\n  work: {servers: [fils]}", `mcp.yaml:3: profile "work": there is no server "fils" (did you mean "files"?)`},
+		{
+			"unknown server of a profile's tools", "servers: {files: {command: x}}\nprofiles:\n  work:\n    tools: {fils: {}}",
+			`mcp.yaml:4: profile "work": tools: there is no server "fils" (did you mean "files"?)`,
+		},
+		{
+			"bad tools of a profile", "servers: {files: {command: x}}\nprofiles: {work: {tools: {files: {exclude: [\"[\"]}}}}",
+			`mcp.yaml:2: profile "work": server "files": tools.exclude: pattern "[": a [ without its ]`,
+		},
 		{"unknown exposure", "profiles: {p: {expose: serach}}", `mcp.yaml:1: profile "p": expose: unknown word "serach" (want all, search or auto)`},
 		{"too few tools", "profiles:\n  p:\n    max_tools: 2", `mcp.yaml:3: profile "p": max_tools is 2, less than 3: three of weir's own find the others`},
 		{"unknown key of a key", "keys: [{name: a, " + good + ", polcy: x}]", `mcp.yaml:1: keys.1: unknown key "polcy" (did you mean "policy"?)`},
@@ -297,6 +306,46 @@ profiles:
 		}
 		if f.Expose != tt.exposure || f.MaxTools != tt.maxTools {
 			t.Errorf("profile %q: got %v, %d, want %v, %d", tt.profile, f.Expose, f.MaxTools, tt.exposure, tt.maxTools)
+		}
+	}
+}
+
+// TestToolsOfAProfile: what the server's own filter and the profile's both admit.
+func TestToolsOfAProfile(t *testing.T) {
+	path := write(t, "mcp.yaml", `servers:
+  a: {command: x, tools: {exclude: [hidden]}}
+  b: {command: y}
+aliases: {other: a}
+tools: {mine: {description: d, command: [echo]}}
+profiles:
+  all: {}
+  some: {tools: {other: {include: ["r*", hidden]}, a: {exclude: [remove]}, tools: {exclude: ["*"]}}}
+  odd: {servers: [b], tools: {a: {exclude: ["*"]}}}
+`)
+	for _, tt := range []struct{ profile, want string }{
+		{"", "a.read a.remove a.write b.read b.remove b.write b.hidden tools.mine"},
+		{"all", "a.read a.remove a.write b.read b.remove b.write b.hidden tools.mine"},
+		{"some", "a.read b.read b.remove b.write b.hidden"},
+		{"odd", "b.read b.remove b.write b.hidden"},
+	} {
+		f, err := Load(Options{Path: path, Profile: tt.profile})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range f.Servers {
+			for _, tool := range []string{"read", "remove", "write", "hidden", "mine"} {
+				if own := tool == "mine"; own == (s.Name == customtools.Name) && s.Tools.Admits(tool) {
+					got = append(got, s.Name+"."+tool)
+				}
+			}
+		}
+		if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("profile %q: -want +got:\n%s", tt.profile, diff)
+		}
+		const want = `mcp.yaml:9: profile "odd": tools: server "a" is none of the profile's`
+		if len(f.Warnings) != 1 || bare(path, f.Warnings[0]) != want {
+			t.Errorf("got warnings %q, want %q", f.Warnings, want)
 		}
 	}
 }

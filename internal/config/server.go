@@ -22,9 +22,6 @@ var (
 	errNUL      = errors.New("it has a NUL character")
 )
 
-// noTools is the filter of a server whose own is not understood.
-var noTools = policy.Filter{Include: []policy.Glob{}}
-
 // A serverMaker makes one Server. What goes wrong makes it Broken.
 type serverMaker struct {
 	e        *expander
@@ -101,29 +98,10 @@ func (m *serverMaker) tools() {
 	if f == nil {
 		return
 	}
-	before := len(m.errs)
-	made := policy.Filter{Include: m.globs("include", f.Include), Exclude: m.globs("exclude", f.Exclude)}
-	if len(m.errs) == before {
-		m.made.Tools = made
-		return
+	var err error
+	if m.made.Tools, err = f.compile(); err != nil {
+		m.fail(m.source.pos, "%v", err)
 	}
-	m.made.Tools = noTools
-}
-
-// globs keeps an absent list apart from an empty one.
-func (m *serverMaker) globs(key string, patterns []string) []policy.Glob {
-	if patterns == nil {
-		return nil
-	}
-	globs := make([]policy.Glob, 0, len(patterns))
-	for _, pattern := range patterns {
-		g, err := policy.ParseGlob(pattern)
-		if err != nil {
-			m.fail(m.source.pos, "tools.%s: %v", key, err)
-		}
-		globs = append(globs, g)
-	}
-	return globs
 }
 
 func (m *serverMaker) lifetimes() {
