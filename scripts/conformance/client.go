@@ -120,18 +120,27 @@ func (h *host) call(name, arguments string) error {
 	return err
 }
 
-// tool returns the definition of a tool.
+// tool returns the definition of a tool. Where it is not in the list, as that of a
+// slow server is not in the first, a legacy host lists again when it is told to.
 func (h *host) tool(name string) ([]jsonrpc.Member, error) {
-	tools, err := h.list("tools/list", "tools")
-	if err != nil {
-		return nil, err
-	}
-	for _, tool := range tools {
-		if string(jsonrpc.Find(tool, "name")) == string(jsonrpc.AppendString(nil, name)) {
-			return tool, nil
+	for {
+		h.changed = false
+		tools, err := h.list("tools/list", "tools")
+		if err != nil {
+			return nil, err
+		}
+		for _, tool := range tools {
+			if string(jsonrpc.Find(tool, "name")) == string(jsonrpc.AppendString(nil, name)) {
+				return tool, nil
+			}
+		}
+		if h.isModern() {
+			return nil, fmt.Errorf("tool %q is not listed", name)
+		}
+		if err := h.awaitChange(); err != nil {
+			return nil, fmt.Errorf("tool %q is not listed, and no change: %w", name, err)
 		}
 	}
-	return nil, fmt.Errorf("tool %q is not listed", name)
 }
 
 // list returns the objects of a list of the server's.

@@ -26,7 +26,8 @@ type host struct {
 	stdin   io.WriteCloser
 	lines   *jsonrpc.Reader
 	trace   io.Writer
-	last    int // id
+	last    int  // id
+	changed bool // the tools have, since this was reset
 
 	visits sync.WaitGroup // to links, which the user opens meanwhile
 	pages  chan string    // what was there
@@ -126,11 +127,31 @@ func (h *host) exchange(method, members string) ([]jsonrpc.Member, error) {
 			if err := h.answer(m); err != nil {
 				return nil, err
 			}
+		case m.Kind == jsonrpc.Notification:
+			h.hear(m)
 		case m.Kind == jsonrpc.Failure && string(m.ID) == id:
 			return nil, fmt.Errorf("%s: %s", method, m.Error)
 		case m.Kind == jsonrpc.Response && string(m.ID) == id:
 			return m.Fields, nil
 		}
+	}
+}
+
+// awaitChange waits until weir says that its tools have changed.
+func (h *host) awaitChange() error {
+	for !h.changed {
+		m, err := h.next()
+		if err != nil {
+			return err
+		}
+		h.hear(m)
+	}
+	return nil
+}
+
+func (h *host) hear(m *jsonrpc.Message) {
+	if string(m.Method) == "notifications/tools/list_changed" {
+		h.changed = true
 	}
 }
 
