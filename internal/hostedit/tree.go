@@ -267,12 +267,11 @@ func (p *parser) string() (*node, error) {
 			p.at++
 			n.to = p.at
 			raw := p.text[n.from:n.to]
-			text, err := jsonrpc.String(raw)
-			if err != nil || !jsonrpc.Valid(raw) {
+			if !jsonrpc.Valid(raw) { // only what is valid can be decoded
 				p.at = n.from
 				return nil, p.fail("this string is not written as JSON wants it; mend that and try again")
 			}
-			n.text = text
+			n.text, _ = jsonrpc.String(raw)
 			return n, nil
 		case c == '\\':
 			p.at++
