@@ -61,16 +61,7 @@ func unsupportedVersion(requested string) *refusal {
 	return &refusal{code: codeUnsupportedVersion, message: "Unsupported protocol version", data: append(data, '}')}
 }
 
-func supportedVersions() []byte {
-	out := []byte{'['}
-	for i, v := range upstream.Versions() {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = jsonrpc.AppendString(out, v)
-	}
-	return append(out, ']')
-}
+func supportedVersions() []byte { return jsonrpc.AppendStrings(nil, upstream.Versions()) }
 
 // initialize answers the legacy handshake with the host's own revision if weir
 // speaks it, else with the newest (2025-11-25, lifecycle).

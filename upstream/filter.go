@@ -68,23 +68,12 @@ func (f *filter) encode() []byte {
 		members = append(members, jsonrpc.NewMember(name, []byte("true")))
 	}
 	if len(f.resources) > 0 {
-		members = append(members, jsonrpc.NewMember("resourceSubscriptions", quotedList(f.resources)))
+		members = append(members, jsonrpc.NewMember("resourceSubscriptions", jsonrpc.AppendStrings(nil, f.resources)))
 	}
 	if len(f.tasks) > 0 {
-		members = append(members, jsonrpc.NewMember("taskIds", quotedList(f.tasks)))
+		members = append(members, jsonrpc.NewMember("taskIds", jsonrpc.AppendStrings(nil, f.tasks)))
 	}
 	return object(members...)
-}
-
-func quotedList(texts []string) []byte {
-	out := []byte("[")
-	for i, text := range texts {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = jsonrpc.AppendString(out, text)
-	}
-	return append(out, ']')
 }
 
 // granted is the part of the filter that the server's acknowledgement honours:

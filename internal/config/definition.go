@@ -115,6 +115,23 @@ func (d Definition) Map(f func(path []string, text string) string) Definition {
 	return made
 }
 
+// Variables are the names of those of weir's environment that the server needs, each
+// once: its texts refer to them, or it inherits them.
+func (d Definition) Variables() []string {
+	names := slices.Clone(d.List("inherit_env"))
+	d.Map(func(_ []string, text string) string {
+		_, _ = replace(text, "", func(ref string) (string, error) { // what is no reference names no variable
+			if name, _, _ := strings.Cut(strings.TrimPrefix(ref, "env:"), ":-"); isVariable(name) {
+				names = append(names, name)
+			}
+			return "", nil
+		})
+		return text
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func mapTexts(n *yaml.Node, path []string, f func([]string, string) string) *yaml.Node {
 	switch n.Kind {
 	case yaml.ScalarNode:

@@ -103,7 +103,7 @@ func TestReadForeignTellsWhatIsWrong(t *testing.T) {
 		{`mcp.json:2: it needs a "command" or a "url"`},
 		{"mcp.json:3: wrong.command: this is a list, want text", `mcp.json:3: it needs a "command" or a "url"`},
 		nil,
-		{"mcp.json:5: envFile: stat /nowhere/.env: no such file or directory"},
+		{"mcp.json:5: envFile: open /nowhere/.env: no such file or directory"},
 		{"mcp.json:6: empty: a value is missing", `mcp.json:6: it needs a "command" or a "url"`},
 	} {
 		if diff := cmp.Diff(want, problems(servers[i])); diff != "" {
@@ -167,5 +167,15 @@ func TestDefinition(t *testing.T) {
 	}
 	if d.Enabled() || !d.Enable().Enabled() || d.Pairs("headers")[0].Text != "b" {
 		t.Error("a definition was changed, or not")
+	}
+}
+
+func TestVariables(t *testing.T) {
+	servers := foreignServers(t, `{"a": {"command": "x", "args": ["${A}$${B}${C:-d}", "${file:/e}", "${"], "env": {"K": "${keyring:a/b}${A}"}, "env_vars": ["Z"]},
+		"b": {"url": "https://${HOST}/", "headers": {"X": "${env:TOKEN}"}}}`)
+	for i, want := range []string{"A C Z", "HOST TOKEN"} {
+		if got := strings.Join(servers[i].Definition.Variables(), " "); got != want {
+			t.Errorf("%s: got %q, want %q", servers[i].Name, got, want)
+		}
 	}
 }

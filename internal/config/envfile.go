@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-mcp/weir/policy"
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 // maxEnvFile bounds an env_file, in bytes.
@@ -14,7 +15,7 @@ const maxEnvFile = 1 << 20
 // are passed over, a leading "export" too, and a pair of quotes around a value
 // is taken off. There are no escapes and no references.
 func readEnvFile(path string, sources *Sources) (vars map[string]string, warnings []string, err error) {
-	data, err := readRegular(path, maxEnvFile)
+	data, _, err := state.ReadFile(path, maxEnvFile)
 	sources.Note(path, maxEnvFile, data, err)
 	if err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weir-mcp/weir/upstream/auth/keyring"
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 // What references to files and the keyring may take, in time and bytes.
@@ -162,7 +163,7 @@ type contents struct {
 func readReference(ctx context.Context, path string) (string, error) {
 	done := make(chan contents, 1)
 	go func() {
-		data, err := readRegular(path, maxFileRef)
+		data, _, err := state.ReadFile(path, maxFileRef) // a pipe could wait for ever
 		done <- contents{data, err}
 	}()
 	return await(ctx, path, done)
@@ -178,18 +179,6 @@ func await(ctx context.Context, path string, done <-chan contents) (string, erro
 		text := strings.TrimSuffix(string(c.data), "\n")
 		return strings.TrimSuffix(text, "\r"), c.err
 	}
-}
-
-// readRegular reads a file that is one: a pipe could wait for ever.
-func readRegular(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: it is not a regular file", path)
-	}
-	return readFile(path, limit)
 }
 
 // path makes a path of the configuration absolute.

@@ -74,7 +74,7 @@ func TestFileReferences(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", tt.text, got, err, tt.want)
 		}
 	}
-	for header, want := range map[string]string{"X-Gone": "gone", "X-Dir": "not a regular file"} {
+	for header, want := range map[string]string{"X-Gone": "gone", "X-Dir": "not a file"} {
 		if got, err := s.Resolve(t.Context(), s.Headers[header]); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %q, %v, want an error with %q", header, got, err, want)
 		}

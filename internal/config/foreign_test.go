@@ -119,7 +119,7 @@ func TestForeignEntries(t *testing.T) {
 		{"input", `{"command": "x", "env": {"K": "${input:key}"}}`, broken, `mcp.json:1: server "s": env.K: ${input:} asks a person, which weir cannot; use ${VAR}, ${file:PATH} or ${keyring:SERVICE/ACCOUNT} instead`},
 		{"workspace folder", `{"command": "x", "args": ["${workspaceFolder}/a"]}`, broken, `mcp.json:1: server "s": args.1: ${workspaceFolder} is known to the editor only; write the folder out`},
 		{"workspace folder by name", `{"command": "x", "args": ["${workspaceFolderBasename}"]}`, broken, `mcp.json:1: server "s": args.1: ${workspaceFolder} is known to the editor only; write the folder out`},
-		{"env file that is not there", `{"command": "x", "envFile": "/nowhere/.env"}`, broken, `mcp.json:1: envFile: stat /nowhere/.env: no such file or directory`},
+		{"env file that is not there", `{"command": "x", "envFile": "/nowhere/.env"}`, broken, `mcp.json:1: envFile: open /nowhere/.env: no such file or directory`},
 		{"variable", `{"url": "https://x/", "headers": {"Authorization": "Bearer ${env:WEIR_TEST_TOKEN}"}}`, headers, map[string]string{"Authorization": "Bearer s3cret"}},
 		{"headers that are weir's", `{"url": "https://x/", "headers": {"Accept": "a/b", "content-type": "c"}}`, headers, map[string]string(nil)},
 		{"includeTools", `{"command": "x", "includeTools": ["a", "b"], "excludeTools": ["b"]}`, admits("a", "b", "c"), "a"},

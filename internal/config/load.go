@@ -96,7 +96,8 @@ func find(path string) (found string, demanded bool) {
 	return path, true
 }
 
-// readFile reads a file of at most limit bytes.
+// readFile reads a file of at most limit bytes. A configuration may come through a
+// pipe; what it names is read by [state.ReadFile].
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -3,7 +3,6 @@ package hosts
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,7 +21,13 @@ type File struct {
 	Place
 	Servers []Server
 	Inputs  []Input // what a person is asked for, VS Code only
+
+	off func(name string) bool // what the host does not use
 }
+
+// Uses reports whether the host uses a server of that name, if it has one: what
+// else stands in its file may say that it does not.
+func (f *File) Uses(name string) bool { return f.off == nil || !f.off(name) }
 
 // A Server is one entry of a file.
 type Server struct {
@@ -33,6 +38,10 @@ type Server struct {
 	Inputs     []string // ids of the inputs that its texts name; see InputReference
 	Problems   []error  // why weir cannot use it
 	Notes      []string // what weir leaves out, or does otherwise
+
+	// Astray is a server whose command or folder is a path from wherever the host is
+	// started: weir would look for it elsewhere.
+	Astray bool
 }
 
 // An Input is a value that VS Code asks a person for.
@@ -47,6 +56,15 @@ type Input struct {
 // and with what says where and why if it cannot be read or understood.
 func (m Machine) Read(p Place) (*File, error) {
 	root, err := load(p.Path, p.Format)
+	if err != nil {
+		return nil, err
+	}
+	return m.servers(p, root)
+}
+
+// ReadText is Read of a text that is in that place.
+func (m Machine) ReadText(p Place, text []byte) (*File, error) {
+	root, err := parse(p.Path, p.Format, text)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +91,15 @@ func (m Machine) ReadFile(path string) (*File, error) {
 // load reads a file of at most state.MaxFile bytes into a tree; nil if there is
 // nothing in it. That of Claude Code keeps much besides servers.
 func load(path string, format Format) (*yaml.Node, error) {
-	data, err := state.At(filepath.Dir(path)).Read(filepath.Base(path))
-	switch {
-	case err != nil:
+	data, _, err := state.ReadFile(path, state.MaxFile)
+	if err != nil {
 		return nil, fmt.Errorf("reading the servers of a host: %w", err)
-	case data == nil:
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-	case strings.HasPrefix(string(data), "\xff\xfe"), strings.HasPrefix(string(data), "\xfe\xff"):
+	}
+	return parse(path, format, data)
+}
+
+func parse(path string, format Format, data []byte) (*yaml.Node, error) {
+	if strings.HasPrefix(string(data), "\xff\xfe") || strings.HasPrefix(string(data), "\xfe\xff") {
 		return nil, &config.Error{Pos: policy.Position{File: path}, Text: "it is UTF-16; save it as UTF-8"}
 	}
 	if format == TOML {
@@ -157,6 +177,7 @@ func (m Machine) servers(p Place, root *yaml.Node) (*File, error) {
 	if root == nil {
 		return f, nil
 	}
+	f.off = switchedOff(p, root)
 	all, err := descend(p, root)
 	if err != nil || all == nil {
 		return f, err
@@ -166,7 +187,7 @@ func (m Machine) servers(p Place, root *yaml.Node) (*File, error) {
 			all = inner
 		}
 	}
-	r := &reader{machine: m, place: p, writing: writingOf(p), off: switchedOff(p, root)}
+	r := &reader{machine: m, place: p, writing: writingOf(p), off: f.off}
 	common, err := r.entries(all)
 	if err != nil {
 		return nil, err
@@ -269,15 +290,22 @@ func (r *reader) server(f config.ForeignServer) Server {
 	if r.off(s.Name) && s.Definition.Enabled() && len(s.Problems) == 0 {
 		s.Definition = s.Definition.Disable()
 	}
-	if command := s.Definition.Text("command"); r.place.Folder == "" && r.isRelative(command) {
+	command, folder := s.Definition.Text("command"), s.Definition.Text("cwd")
+	isPath := strings.ContainsFunc(command, func(c rune) bool { return c < 0x80 && r.machine.isSeparator(byte(c)) })
+	switch {
+	case r.place.Folder != "":
+	case isPath && r.isRelative(command):
+		s.Astray = true
 		s.Notes = append(s.Notes, "its command is a path from wherever the host is started; write it out")
+	case folder != "" && r.isRelative(folder):
+		s.Astray = true
+		s.Notes = append(s.Notes, "its cwd is a path from wherever the host is started; write it out")
 	}
 	return s
 }
 
-func (r *reader) isRelative(command string) bool {
-	isPath := strings.ContainsFunc(command, func(c rune) bool { return c < 0x80 && r.machine.isSeparator(byte(c)) })
-	return isPath && !r.machine.isAbsolute(command) && !strings.ContainsAny(command[:1], "~$")
+func (r *reader) isRelative(path string) bool {
+	return !r.machine.isAbsolute(path) && !strings.ContainsAny(path[:1], "~$")
 }
 
 // switchedOff are the servers that a host does not use for what stands elsewhere

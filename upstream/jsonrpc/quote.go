@@ -9,7 +9,8 @@ import (
 
 var errNotString = errors.New("not a JSON string")
 
-// String decodes a JSON string. Lone surrogates become U+FFFD.
+// String decodes a value that is valid JSON, and should be a string. Lone surrogates
+// become U+FFFD.
 func String(raw []byte) (string, error) {
 	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
 		return "", errNotString
@@ -81,6 +82,18 @@ func hexRune(p []byte) rune {
 }
 
 const hexDigits = "0123456789abcdef"
+
+// AppendStrings appends texts as an array of strings, as [AppendString] writes them.
+func AppendStrings(dst []byte, texts []string) []byte {
+	dst = append(dst, '[')
+	for i, text := range texts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, text)
+	}
+	return append(dst, ']')
+}
 
 // AppendString appends text as a JSON string. It escapes what JSON demands and
 // nothing else, so "<>&" stay as they are; bytes that are not UTF-8 become

@@ -27,6 +27,14 @@ func TestAppendString(t *testing.T) {
 	}
 }
 
+func TestAppendStrings(t *testing.T) {
+	for want, texts := range map[string][]string{`[]`: nil, `["a"]`: {"a"}, `["","\"","<"]`: {"", `"`, "<"}} {
+		if got := string(AppendStrings([]byte(">"), texts)); got != ">"+want {
+			t.Errorf("AppendStrings(%q): got %s, want >%s", texts, got, want)
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	for raw, want := range map[string]string{
 		`""`:                         "",

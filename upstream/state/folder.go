@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,8 +89,6 @@ func Closed(dir string) error {
 	return os.Chmod(dir, 0o700)
 }
 
-var errTooLarge = fmt.Errorf("it is larger than %d bytes", MaxFile)
-
 // Read returns what a file holds; nil if there is none. What is no file, or is
 // larger than MaxFile, is an error and is not read: whatever lies there, it does
 // not wait for more than the disk.
@@ -99,23 +96,11 @@ func (f Folder) Read(name string) ([]byte, error) {
 	if f.dir == "" {
 		return nil, nil
 	}
-	file, size, err := openFile(f.Path(name))
+	data, _, err := ReadFile(f.Path(name), MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if size > MaxFile {
-		return nil, &fs.PathError{Op: "reading", Path: file.Name(), Err: errTooLarge}
-	}
-	// Files are replaced, never written to: the size stays.
-	data := make([]byte, size)
-	if _, err := io.ReadFull(file, data); err != nil {
-		return nil, &fs.PathError{Op: "reading", Path: file.Name(), Err: err}
-	}
-	return data, nil
+	return data, err
 }
 
 // Names are those of all that lies in the folder, in order; none if it is not

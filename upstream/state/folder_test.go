@@ -3,10 +3,12 @@ package state
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,5 +133,26 @@ func TestUserFolder(t *testing.T) {
 		if f.dir != tt.want || (err != nil) != (tt.want == "") {
 			t.Errorf("%q, %q: got %q, %v, want %q", tt.state, tt.home, f.dir, err, tt.want)
 		}
+	}
+}
+
+// TestReadFile: a file is read up to the limit, with its permissions; an empty one is
+// not nothing.
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	for text, isRead := range map[string]bool{"": true, "1234": true, "12345": false} {
+		if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		got, mode, err := ReadFile(path, 4)
+		switch {
+		case !isRead && (err == nil || !strings.Contains(err.Error(), path)):
+			t.Errorf("%q: got %q, %v, want an error", text, got, err)
+		case isRead && (err != nil || got == nil || string(got) != text || runtime.GOOS != "windows" && mode != 0o640):
+			t.Errorf("%q: got %q, %v, %v", text, got, mode, err)
+		}
+	}
+	if _, _, err := ReadFile(path+"y", 4); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -13,23 +15,38 @@ import (
 // folder, a pipe, a socket.
 var ErrNotFile = errors.New("it is not a file")
 
-// openFile opens a file to be read, with its size. It refuses what is none: from
-// a pipe it would wait without end.
-func openFile(path string) (file *os.File, size int64, err error) {
-	file, err = os.OpenFile(path, os.O_RDONLY|noWaiting, 0)
+// ReadFile returns what a file holds, which is not nil, and its permissions. What is
+// no file, or is larger than limit bytes, is an error: it waits for no more than the
+// disk.
+func ReadFile(path string, limit int64) ([]byte, fs.FileMode, error) {
+	failed := func(err error) ([]byte, fs.FileMode, error) {
+		return nil, 0, &fs.PathError{Op: "reading", Path: path, Err: err}
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|noWaiting, 0)
 	if err != nil {
 		return nil, 0, err
 	}
+	defer file.Close()
 	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "reading", Path: path, Err: ErrNotFile}
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case !info.Mode().IsRegular():
+		return failed(ErrNotFile)
+	case info.Size() > limit:
+		return failed(tooLarge(limit))
 	}
-	if err != nil {
-		_ = file.Close()
+	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(file, limit+1)); err != nil {
 		return nil, 0, err
 	}
-	return file, info.Size(), nil
+	if int64(data.Len()) > limit { // it grows
+		return failed(tooLarge(limit))
+	}
+	return data.Bytes(), info.Mode().Perm(), nil
 }
+
+func tooLarge(limit int64) error { return fmt.Errorf("it is larger than %d bytes", limit) }
 
 // NewLock returns a lock between processes, the file at path, which is made when
 // it is taken. It refuses what is there and is no file: to open it could take for
