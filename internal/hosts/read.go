@@ -179,8 +179,11 @@ func (m Machine) servers(p Place, root *yaml.Node) (*File, error) {
 	}
 	f.off = switchedOff(p, root)
 	all, err := descend(p, root)
-	if err != nil || all == nil {
-		return f, err
+	if err != nil {
+		return nil, err
+	}
+	if all == nil {
+		return f, nil
 	}
 	if p.Host == OpenCode { // since its second version one level deeper
 		if inner := value(all, "servers"); inner != nil && value(inner, "command") == nil && value(inner, "url") == nil {

@@ -341,6 +341,49 @@ func FuzzTOML(f *testing.F) {
 	})
 }
 
+// FuzzReadText: whatever stands in the file of any host, it is read or refused, and
+// what could be taken over can be written down, and is the same then.
+func FuzzReadText(f *testing.F) {
+	for _, text := range []string{
+		`{"mcpServers": {"a b": {"command": "x", "args": ["$A", "${env:B}", "${input:c}"], "env": {"T": "{env:X}"}, "disabled": false}}, "mcp": {"excluded": ["a"]}}`,
+		`{"inputs": [{"id": "c", "password": true}], "servers": {"a": {"type": "http", "url": "https://x/", "headers": {"A": "Bearer ${env:B}"}}}}`,
+		`{"context_servers": {"a": {"command": {"path": "x", "args": ["y"]}}, "b": {"source": "extension"}}} // c`,
+		`{"mcp": {"a": {"type": "local", "command": ["x", "{file:y}"], "environment": {}, "timeout": {"startup": 5}, "oauth": false}}}`,
+		"[mcp_servers.a]\ncommand = \"x\"\nenv_vars = [\"A\", {name = \"B\"}]\n[mcp_servers.a.env]\nC = \"d\"\n",
+		`{"projects": {"/p": {"mcpServers": {"a": {"command": "./x", "cwd": "y"}}, "disabledMcpServers": ["a"]}}}`,
+	} {
+		for i := range All() {
+			f.Add(i, text)
+		}
+	}
+	m := Machine{OS: "linux", Home: "/nowhere", Project: "/p"}
+	f.Fuzz(func(t *testing.T, host int, text string) {
+		all := All()
+		for _, place := range m.PlacesOf(all[(host%len(all)+len(all))%len(all)]) {
+			file, err := m.ReadText(place, []byte(text))
+			if (file == nil) == (err == nil) {
+				t.Fatalf("got %v and error %v", file, err)
+			}
+			if err != nil {
+				continue
+			}
+			for _, c := range Plan([]*File{file}, nil, nil) {
+				if c.Verdict != New {
+					continue
+				}
+				data, err := config.Edit(nil, config.DefineServer{Name: c.As, Definition: Masked(c.Definition)})
+				if err != nil {
+					continue // it says so
+				}
+				have, _, err := config.Define(data)
+				if err != nil || len(have) != 1 || !IsSame(have[0].Definition, Masked(c.Definition)) {
+					t.Errorf("%q became %q: %v", text, data, err)
+				}
+			}
+		}
+	})
+}
+
 // FuzzPlain: where a host replaces nothing, a program gets the text that it got
 // from the host.
 func FuzzPlain(f *testing.F) {
