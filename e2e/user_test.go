@@ -83,7 +83,11 @@ func (u *user) serve(t *testing.T, version string, args ...string) *session {
 // run runs a command without a terminal, and returns what it says.
 func (u *user) run(t *testing.T, args ...string) (said string, code int) {
 	t.Helper()
-	cmd := u.command(args...)
+	return saidBy(t, u.command(args...))
+}
+
+func saidBy(t *testing.T, cmd *exec.Cmd) (said string, code int) {
+	t.Helper()
 	timeout := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timeout.Stop()
 	out, err := cmd.CombinedOutput()

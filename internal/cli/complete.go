@@ -58,6 +58,9 @@ func (a *app) complete(root *cobra.Command) {
 	}
 	completeFlag(root, "tools", "format", append([]string{"table", "json"}, apis...)...)
 	completeFlag(root, "call", "from", apis...)
+	for _, command := range []string{"import", "install"} {
+		completeFlag(root, command, "secrets", secretsKeyring, secretsKeep)
+	}
 }
 
 // apis are those of models that tools are written for, and calls are read from.

@@ -66,6 +66,9 @@ func TestCompletionOffers(t *testing.T) {
 		want  []string
 	}{
 		{"call |", []string{"art__paint"}},
+		{"install cursor --secrets |", []string{"keyring", "keep"}},
+		{"import --secrets ke|", []string{"keyring", "keep"}},
+		{"install cursor vs|", []string{"vscode"}},
 		{"call art__paint |", []string{"colour=", "wet=", "walls=", "note="}},
 		{"call art__paint colour=red note:=1 walls=north |", []string{"wet=", "walls="}},
 		{"call art__paint colour=|", []string{"colour=red", "colour=green"}},

@@ -99,9 +99,7 @@ func (a *app) agree(ctx context.Context, question string) (bool, error) {
 	if !isTerminal(a.Stdin) || !isTerminal(a.Stdout) {
 		return false, usageError("nothing was written: it is asked about on a terminal, and --yes writes it without asking")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answer, err := a.readAnswers(ctx).ask(ctx, question)
+	answer, err := a.askLine(ctx, question)
 	if err := endOfInput(err); err != nil {
 		return false, err
 	}

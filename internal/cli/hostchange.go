@@ -3,12 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,16 +34,57 @@ type hostChange struct {
 	after []byte // nil to remove the file
 
 	members []jsonrpc.Member // that weir writes of the entry
+	taken   []takenEntry     // that are taken over
+	secrets []string         // that are not shown
 	own     []string         // the host's own command that adds the entry; nil for none
 	done    string           // said when it is
 	aside   string           // said with it
 
-	// record is what is remembered for uninstall; nil to forget it.
+	// record is what is remembered for uninstall; nil to forget it. With it goes what
+	// the file was without weir; nil for no file.
 	record *hostRecord
+	before []byte
+}
+
+// isNothing reports whether there is nothing to do.
+func (c *hostChange) isNothing() bool { return !c.file.isNew && bytes.Equal(c.after, c.file.text) }
+
+// say adds what a person should know.
+func (c *hostChange) say(more string) {
+	if c.aside != "" {
+		more = c.aside + "; " + more
+	}
+	c.aside = more
 }
 
 // planInstall works out how weir gets into a host.
 func (a *app) planInstall(h hosts.Host, f hostFlags) (*hostChange, error) {
+	file, err := a.findHostFile(h, f)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.planEntry(h, file, f, taking{})
+	if err == nil && c.isNothing() {
+		a.sayInAlready(c)
+		return nil, nil
+	}
+	return c, err
+}
+
+func (a *app) sayInAlready(c *hostChange) {
+	fmt.Fprintf(a.Stdout, "%s: weir is in already, as %q in %s\n", c.host.Title, c.name, c.file.Path)
+}
+
+// A taking is what weir takes over from a host's file.
+type taking struct {
+	entries   []takenEntry
+	secrets   []string // of theirs
+	variables []string // that they need
+}
+
+// planEntry works out how weir's entry gets into a file of a host, in the place of
+// others.
+func (a *app) planEntry(h hosts.Host, file *hostFile, f hostFlags, t taking) (*hostChange, error) {
 	program, err := a.installedProgram()
 	if err != nil {
 		return nil, err
@@ -56,35 +93,27 @@ func (a *app) planInstall(h hosts.Host, f hostFlags) (*hostChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := a.findHostFile(h, f)
-	if err != nil {
-		return nil, err
-	}
 	if file.entry != nil && !startsWeir(file.entry, program) {
 		return nil, fmt.Errorf("%s has an entry %q already, and that starts something else: choose another name (--name)", file.Path, f.name)
 	}
-	members := a.hostEntry(h, program, args)
-	after, err := withEntry(file, f.name, members)
-	if err != nil {
+	c := &hostChange{
+		host: h, file: file, name: f.name, members: a.hostEntry(h, program, args, file.entry, a.variables(t)), taken: t.entries, secrets: t.secrets,
+		done: fmt.Sprintf("weir is in now, as %q in %s", f.name, file.Path), aside: a.aside(h),
+	}
+	if c.after, err = c.edited(file); err != nil {
 		return nil, file.explain(err)
 	}
-	if !file.isNew && bytes.Equal(after, file.text) {
-		fmt.Fprintf(a.Stdout, "%s: weir is in already, as %q in %s\n", h.Title, f.name, file.Path)
-		return nil, nil
+	if c.isNothing() {
+		return c, nil
 	}
 	if err := file.writable(); err != nil {
 		return nil, err
 	}
-	record, err := a.recordOf(file, f.name)
-	if err != nil {
+	if err := a.planRecord(c); err != nil {
 		return nil, err
 	}
-	c := &hostChange{
-		host: h, file: file, name: f.name, after: after, members: members, record: record,
-		done: fmt.Sprintf("weir is in now, as %q in %s", f.name, file.Path), aside: a.aside(h),
-	}
 	if file.entry == nil && !f.project {
-		c.own = a.ownCommand(h, f.name, program, args, members)
+		c.own = a.ownCommand(h, f.name, program, args, c.members)
 	}
 	return c, nil
 }
@@ -95,25 +124,29 @@ func (a *app) planUninstall(h hosts.Host, f hostFlags) (*hostChange, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file.entry == nil {
-		fmt.Fprintf(a.Stdout, "%s: there is no entry %q in %s\n", h.Title, f.name, file.Path)
-		return nil, nil
-	}
-	program, err := a.installedProgram()
-	if err == nil && !startsWeir(file.entry, program) {
-		return nil, fmt.Errorf("the entry %q in %s does not start weir: nothing is taken out (--name names another)", f.name, file.Path)
-	}
-	if err := file.writable(); err != nil {
+	record, err := a.recall(file, f.name)
+	if err != nil {
 		return nil, err
 	}
-	after, err := a.withoutEntry(file, f.name)
+	program, err := a.installedProgram()
+	if err == nil && file.entry != nil && !startsWeir(file.entry, program) {
+		return nil, fmt.Errorf("the entry %q in %s does not start weir: nothing is taken out (--name names another)", f.name, file.Path)
+	}
+	after, err := a.undone(file, f.name, record)
 	if err != nil {
 		return nil, file.explain(err)
 	}
-	return &hostChange{
-		host: h, file: file, name: f.name, after: after,
-		done: fmt.Sprintf("weir is no longer in %s", file.Path),
-	}, nil
+	c := &hostChange{host: h, file: file, name: f.name, after: after, done: fmt.Sprintf("weir is no longer in %s", file.Path)}
+	if file.isNew || c.isNothing() {
+		fmt.Fprintf(a.Stdout, "%s: there is no entry %q in %s\n", h.Title, f.name, file.Path)
+		return nil, nil
+	}
+	if record != nil && len(record.Taken) > 0 {
+		c.done += ", and its servers are in there again"
+		c.say(homeless(record.Config) + " keeps them, for other hosts (weir remove NAME; weir import --undo takes the last import out)")
+		c.secrets = record.secrets()
+	}
+	return c, file.writable()
 }
 
 // findHostFile reads the file of a host that has the entry, else the one where the
@@ -152,7 +185,7 @@ func (a *app) hostPlaces(h hosts.Host, project bool) (all []hosts.Place, err err
 	folder, scope := "", hosts.User
 	if project {
 		scope = hosts.Project
-		if folder, err = os.Getwd(); err != nil {
+		if folder, err = workingFolder(); err != nil {
 			return nil, err
 		}
 	}
@@ -170,9 +203,6 @@ func (a *app) hostPlaces(h hosts.Host, project bool) (all []hosts.Place, err err
 	return nil, errors.New("no place for its settings is known on this machine ($HOME is not set)")
 }
 
-// maxHostFile is how large a file of a host's may be, in bytes.
-const maxHostFile = state.MaxFile
-
 func readHostFile(p hosts.Place, name string) (*hostFile, error) {
 	f := &hostFile{Place: p, real: p.Path, mode: 0o600}
 	real, err := filepath.EvalSymlinks(p.Path)
@@ -187,35 +217,11 @@ func readHostFile(p hosts.Place, name string) (*hostFile, error) {
 		return nil, err
 	}
 	f.real = real
-	if f.text, f.mode, err = readRegular(real); err != nil {
+	if f.text, f.mode, err = state.ReadFile(real, state.MaxFile); err != nil {
 		return nil, err
 	}
 	f.entry, err = f.language().Find(f.text, f.path(name))
 	return f, f.explain(err)
-}
-
-// readRegular reads a file that is one, and no larger than a host's may be.
-func readRegular(path string) ([]byte, fs.FileMode, error) {
-	info, err := os.Stat(path) // before it is opened: a pipe would wait for its writer
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s is no regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxHostFile+1))
-	if err != nil {
-		return nil, 0, err
-	}
-	if len(text) > maxHostFile {
-		return nil, 0, fmt.Errorf("%s is larger than %d bytes, and weir does not edit it", path, maxHostFile)
-	}
-	return text, info.Mode().Perm(), nil
 }
 
 func (f *hostFile) language() hostedit.Language {
@@ -245,110 +251,22 @@ func (f *hostFile) writable() error {
 	return fmt.Errorf("%s is read-only: make it writable and try again", f.Path)
 }
 
-// withEntry is the text of a file with the entry in it. Of one that is there, what
-// weir does not write stays.
-func withEntry(f *hostFile, name string, members []jsonrpc.Member) ([]byte, error) {
+// edited is the text of a file with weir's entry in it, and without those that are
+// taken over. Of an entry of weir's that is there, what weir does not write stays.
+func (c *hostChange) edited(f *hostFile) (text []byte, err error) {
 	if f.entry == nil {
-		return f.language().Set(f.text, f.path(name), jsonrpc.AppendObject(nil, members))
-	}
-	text := f.text
-	for _, m := range members {
-		var err error
-		if text, err = f.language().Set(text, f.path(name, string(m.Key)), m.Value); err != nil {
-			return nil, err
+		text, err = f.language().Set(f.text, f.path(c.name), jsonrpc.AppendObject(nil, c.members))
+	} else {
+		text = f.text
+		for i := 0; i < len(c.members) && err == nil; i++ {
+			text, err = f.language().Set(text, f.path(c.name, string(c.members[i].Key)), c.members[i].Value)
 		}
 	}
-	return text, nil
+	for i := 0; i < len(c.taken) && err == nil; i++ {
+		text, err = c.taken[i].removed(f, text)
+	}
+	return text, err
 }
-
-// A hostRecord is what weir remembers of a file that it has put itself into.
-type hostRecord struct {
-	File  string `json:"file"`
-	Name  string `json:"name"`
-	After string `json:"after"` // SHA-256 of the file as weir left it
-	IsNew bool   `json:"isNew"` // there was no file
-	Had   bool   `json:"had"`   // an entry of that name was there before
-	Made  int    `json:"made"`  // of the objects around the entry
-	More  bool   `json:"more"`  // the host wrote the entry itself, and more than that
-}
-
-// recordID names the record of an entry, and what its file was before.
-func recordID(f *hostFile, name string) string {
-	digest := sha256.Sum256([]byte(f.real + "\x00" + name))
-	return "install-" + hex.EncodeToString(digest[:8])
-}
-
-// hostState is where records are kept.
-func (a *app) hostState() (state.Folder, error) {
-	folder, err := state.UserFolder(a.getenv)
-	if err != nil {
-		return folder, fmt.Errorf("finding a place to keep what the file was: %w (set $HOME or $XDG_STATE_HOME)", err)
-	}
-	return folder, nil
-}
-
-// recall returns the record of an entry; nil if there is none that fits the file
-// as it is.
-func (a *app) recall(f *hostFile, name string) (*hostRecord, error) {
-	folder, err := a.hostState()
-	if err != nil {
-		return nil, err
-	}
-	data, err := folder.Read(recordID(f, name) + ".json")
-	if err != nil || data == nil {
-		return nil, err
-	}
-	var r hostRecord
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, nil // what cannot be read is as good as none: the entry is taken out all the same
-	}
-	return &r, nil
-}
-
-// recordOf is what is to be remembered when an entry is put into a file. Weir's
-// own entry is put in anew without forgetting what was there before it.
-func (a *app) recordOf(f *hostFile, name string) (*hostRecord, error) {
-	before, err := a.recall(f, name)
-	if err != nil {
-		return nil, err
-	}
-	if before != nil && f.entry != nil {
-		if before.After == digestOf(f.text) {
-			return before, nil
-		}
-		return &hostRecord{File: f.real, Name: name, Had: true, Made: before.Made, More: before.More}, nil
-	}
-	made, err := f.language().Missing(f.text, f.path(name))
-	return &hostRecord{File: f.real, Name: name, IsNew: f.isNew, Had: f.entry != nil, Made: made}, f.explain(err)
-}
-
-// withoutEntry is the text of a file without the entry: what it was before, if
-// nobody has changed it since; nil if there was none.
-func (a *app) withoutEntry(f *hostFile, name string) ([]byte, error) {
-	r, err := a.recall(f, name)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil {
-		return f.language().Remove(f.text, f.path(name), 0)
-	}
-	if r.After == digestOf(f.text) && !r.Had && !r.More {
-		if r.IsNew {
-			return nil, nil
-		}
-		folder, err := a.hostState()
-		if err != nil {
-			return nil, err
-		}
-		if before, err := folder.Read(recordID(f, name) + ".before"); err != nil || before != nil {
-			return before, err
-		}
-	}
-	return f.language().Remove(f.text, f.path(name), r.Made)
-}
-
-// errChanged is of a file that somebody has changed since it was shown.
-var errChanged = errors.New("the file has changed in the meantime, and nothing was written: look again")
 
 // applyHostChange does what was shown, unless the file has changed since.
 func (a *app) applyHostChange(ctx context.Context, c *hostChange) error {
@@ -365,26 +283,33 @@ func (a *app) applyHostChange(ctx context.Context, c *hostChange) error {
 	if err := c.file.isUnchanged(); err != nil {
 		return err
 	}
-	if err := keepBefore(folder, id, c); err != nil {
+	if c.record == nil {
+		if err := a.write(ctx, c); err != nil {
+			return err
+		}
+		return forgetHost(folder, id)
+	}
+	// What the file was is known before it is changed, whenever weir ends.
+	back, err := keepHost(folder, id, c)
+	if err != nil {
 		return fmt.Errorf("keeping what the file was: %w", err)
 	}
+	first := c.file
 	if err := a.write(ctx, c); err != nil {
+		if first.isUnchanged() == nil {
+			back()
+		}
 		return err
 	}
-	return c.remember(ctx, folder, id)
+	return c.remember(folder, id)
 }
 
-// keepBefore keeps what a file was, but for what weir itself has made of it.
-func keepBefore(folder state.Folder, id string, c *hostChange) error {
-	if c.file.isNew || c.record != nil && c.record.After != "" {
-		return nil
-	}
-	return state.ReplaceFile(folder.Path(id+".before"), c.file.text)
-}
+// errChanged is of a file that somebody has changed since it was shown.
+var errChanged = errors.New("the file has changed in the meantime, and nothing was written: look again")
 
 // isUnchanged reports whether a file still is what was read.
 func (f *hostFile) isUnchanged() error {
-	text, _, err := readRegular(f.real)
+	text, _, err := state.ReadFile(f.real, state.MaxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.isNew:
 		return nil
@@ -413,17 +338,4 @@ func (a *app) write(ctx context.Context, c *hostChange) error {
 		}
 	}
 	return state.ReplaceFileAs(c.file.real, c.after, c.file.mode)
-}
-
-// remember keeps the record of a change, or forgets it with that of the entry.
-func (c *hostChange) remember(ctx context.Context, folder state.Folder, id string) error {
-	var data []byte
-	if c.record != nil {
-		c.record.After = digestOf(c.after)
-		var err error
-		if data, err = json.Marshal(c.record); err != nil {
-			return err
-		}
-	}
-	return folder.Update(ctx, id+".json", func([]byte) ([]byte, error) { return data, nil })
 }

@@ -23,13 +23,14 @@ func (a *app) printHostChange(c *hostChange) {
 	if c.file.real != c.file.Path {
 		fmt.Fprintf(a.Stdout, "  which is %s\n", printable(c.file.real))
 	}
-	gone, come := changedRegion(c.file.text, c.after)
-	for _, line := range linesToShow(gone) {
-		fmt.Fprintln(a.Stdout, p.red("  - "+line))
-	}
-	for _, line := range linesToShow(come) {
-		fmt.Fprintln(a.Stdout, p.green("  + "+line))
-	}
+	changedRegions(c.file.text, c.after, func(gone, come []string) {
+		for _, line := range c.linesToShow(gone) {
+			fmt.Fprintln(a.Stdout, p.red("  - "+line))
+		}
+		for _, line := range c.linesToShow(come) {
+			fmt.Fprintln(a.Stdout, p.green("  + "+line))
+		}
+	})
 	if c.own != nil {
 		fmt.Fprintf(a.Stdout, "  by: %s\n", strings.Join(quotedWords(c.own), " "))
 	}
@@ -38,25 +39,17 @@ func (a *app) printHostChange(c *hostChange) {
 	}
 }
 
-// changedRegion are the lines of two texts between those that are the same at the
-// beginning and at the end. Where one long line became another one, they are
-// what has changed of it.
-func changedRegion(before, after []byte) (gone, come []string) {
-	gone, come = linesOf(before), linesOf(after)
-	head := 0
-	for head < min(len(gone), len(come)) && gone[head] == come[head] {
-		head++
-	}
-	gone, come = gone[head:], come[head:]
-	tail := 0
-	for tail < min(len(gone), len(come)) && gone[len(gone)-1-tail] == come[len(come)-1-tail] {
-		tail++
-	}
-	gone, come = gone[:len(gone)-tail], come[:len(come)-tail]
-	if len(gone) == 1 && len(come) == 1 {
-		return changedPart(gone[0], come[0])
-	}
-	return gone, come
+// changedRegions tells the lines that go and come, from the start to the end. Where
+// one long line became another one, they are what has changed of it.
+func changedRegions(before, after []byte, tell func(gone, come []string)) {
+	compareSequences(linesOf(before), linesOf(after), func(gone, come, _ []string) {
+		if len(gone) == 1 && len(come) == 1 {
+			gone, come = changedPart(gone[0], come[0])
+		}
+		if len(gone)+len(come) > 0 {
+			tell(gone, come)
+		}
+	})
 }
 
 // maxWholeLine is how long a line may be that is shown whole where only a part of
@@ -91,13 +84,23 @@ func linesOf(text []byte) (lines []string) {
 	return lines
 }
 
+// shortestHidden is how long a text is that is searched for as it is: shorter ones
+// stand elsewhere too.
+const shortestHidden = 4
+
 // linesToShow are lines of a file as a terminal may have them. They are searched for
 // secrets together, since one tells of the next.
-func linesToShow(lines []string) []string {
+func (c *hostChange) linesToShow(lines []string) []string {
 	if len(lines) == 0 {
 		return nil
 	}
 	text := withoutControls(strings.Join(lines, "\n"))
+	for _, secret := range c.secrets {
+		if len(secret) >= shortestHidden {
+			text = strings.ReplaceAll(text, secret, "…")
+			text = strings.ReplaceAll(text, strings.Trim(quoted(secret), `"`), "…")
+		}
+	}
 	if r, err := redact.New(redact.All, redact.SecretKeys); err == nil {
 		text = r.Text(text)
 	}

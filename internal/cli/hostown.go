@@ -55,11 +55,11 @@ func (a *app) addByHost(ctx context.Context, c *hostChange) (done bool, err erro
 	if err != nil {
 		return false, err
 	}
-	after, err := withEntry(file, c.name, c.members)
+	after, err := c.edited(file)
 	if err != nil {
 		return false, file.explain(err)
 	}
-	if c.record != nil && !file.isNew && !bytes.Equal(file.text, c.after) && !bytes.Equal(file.text, c.file.text) {
+	if !file.isNew && !bytes.Equal(file.text, c.after) && !bytes.Equal(file.text, c.file.text) {
 		c.record.More = true
 	}
 	c.file, c.after = file, after

@@ -31,7 +31,8 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Take over the servers that your assistants have in their files",
 		Long: `Read the files in which assistants keep their MCP servers, show what weir would make
 of each, and add those that you say yes to to mcp.yaml, whose comments and order
-stay. The files of the assistants are only read.
+stay. The files of the assistants are only read: "weir install --take-over" also puts
+weir into them, in the place of these servers.
 
 Without arguments it looks at all hosts: claude-desktop, claude-code, cursor,
 vscode, windsurf, codex, gemini, zed, opencode. Name some of them, or a FILE of
@@ -53,8 +54,8 @@ over.`,
   weir import --yes --secrets=keyring
   weir import --undo              mcp.yaml as it was, to the byte`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.secrets != "" && o.secrets != secretsKeep && o.secrets != secretsKeyring {
-				return usageError("unknown --secrets %q (want %s or %s)", o.secrets, secretsKeyring, secretsKeep)
+			if err := checkSecrets(o.secrets); err != nil {
+				return err
 			}
 			if o.undo {
 				return a.undoImport(cmd.Context(), args, o)
@@ -66,7 +67,7 @@ over.`,
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print an object; without --yes that is all that is done")
 	cmd.Flags().BoolVar(&o.project, "project", false, "also what belongs to the folder you are in")
-	cmd.Flags().StringVar(&o.secrets, "secrets", "", "`keyring` moves values that look like secrets there, keep leaves\nthem (default: ask; keep with --yes)")
+	addSecrets(cmd, &o.secrets)
 	cmd.Flags().BoolVar(&o.undo, "undo", false, "give back mcp.yaml as it was before the last import")
 	return cmd
 }
@@ -76,6 +77,17 @@ const (
 	secretsKeyring = "keyring"
 	secretsKeep    = "keep"
 )
+
+func addSecrets(cmd *cobra.Command, word *string) {
+	cmd.Flags().StringVar(word, "secrets", "", "`keyring` moves values that look like secrets there, keep leaves\nthem (default: ask; keep with --yes)")
+}
+
+func checkSecrets(word string) error {
+	if word != "" && word != secretsKeep && word != secretsKeyring {
+		return usageError("unknown --secrets %q (want %s or %s)", word, secretsKeyring, secretsKeep)
+	}
+	return nil
+}
 
 func (a *app) importServers(ctx context.Context, args []string, o importOptions) error {
 	p, err := a.planImport(args, o)
@@ -110,13 +122,16 @@ func (a *app) importServers(ctx context.Context, args []string, o importOptions)
 	}
 	fmt.Fprintf(a.Stdout, "%s %s in %s. (Back again: weir import --undo)\n\n",
 		a.paint().green("Added."), plural(len(chosen), "server is", "servers are"), homeless(p.path))
-	// A host's first list is whole if all servers have been listed once.
-	if err := a.servers(ctx, a.printServers); err != nil {
-		if exit, ok := errors.AsType[*exitError](err); !ok || exit.err != nil {
-			fmt.Fprintln(a.Stderr, a.errorPaint().yellow("weir:"), "the servers could not be listed:", err)
-		}
-	}
+	a.listOnce(ctx)
 	return p.outcome(nil)
+}
+
+// listOnce lists all servers: then a host's first list is whole.
+func (a *app) listOnce(ctx context.Context) {
+	err := a.servers(ctx, a.printServers)
+	if exit, ok := errors.AsType[*exitError](err); err != nil && (!ok || exit.err != nil) {
+		fmt.Fprintln(a.Stderr, a.errorPaint().yellow("weir:"), "the servers could not be listed:", err)
+	}
 }
 
 // An importing is what was found, and what becomes of it.
@@ -128,6 +143,9 @@ type importing struct {
 	troubles []trouble
 	found    []*hosts.Candidate
 	keys     []string // accounts of secrets that were put into the keyring
+
+	agreed *config.Draft // what a person has seen of the change, if that is not to change
+	record *importRecord // of what was written
 }
 
 // A trouble is a file that could not be read.
@@ -139,34 +157,60 @@ type trouble struct {
 func (a *app) planImport(args []string, o importOptions) (*importing, error) {
 	project := ""
 	if o.project {
-		folder, err := os.Getwd()
+		folder, err := workingFolder()
 		if err != nil {
-			return nil, fmt.Errorf("finding the folder you are in: %w", err)
+			return nil, err
 		}
 		project = folder
 	}
-	p := &importing{app: a, path: config.Where(a.configFlag), machine: hosts.ThisMachine(a.getenv, project)}
-	if p.path == "" {
-		return nil, errors.New("no place for a configuration is known (--config and $WEIR_CONFIG name one)")
+	p, err := a.newImporting(project)
+	if err != nil {
+		return nil, err
 	}
 	if err := p.read(args); err != nil {
 		return nil, err
 	}
-	before, _, err := config.Preview(a.options(nil), config.Changes{})
+	if err := p.plan(); err != nil {
+		return nil, err
+	}
+	_, err = p.try()
+	return p, err
+}
+
+func workingFolder() (string, error) {
+	folder, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be added to: %w", homeless(p.path), err)
+		return "", fmt.Errorf("finding the folder you are in: %w", err)
+	}
+	return folder, nil
+}
+
+// newImporting finds nothing yet. The project is a folder, or "".
+func (a *app) newImporting(project string) (*importing, error) {
+	p := &importing{app: a, path: config.Where(a.configFlag), machine: hosts.ThisMachine(a.getenv, project)}
+	if p.path == "" {
+		return nil, errors.New("no place for a configuration is known (--config and $WEIR_CONFIG name one)")
+	}
+	return p, nil
+}
+
+// plan works out what becomes of all servers of the files.
+func (p *importing) plan() error {
+	before, _, err := config.Preview(p.options(nil), config.Changes{})
+	if err != nil {
+		return fmt.Errorf("%s cannot be added to: %w", homeless(p.path), err)
 	}
 	have, aliases, err := config.Define(before)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.found = hosts.Plan(p.files, have, aliases)
-	return p, p.try()
+	return nil
 }
 
 // try loads the configuration as it would be, and notes what would not work in it
 // at once: a variable that is not set, say.
-func (p *importing) try() error {
+func (p *importing) try() (*config.File, error) {
 	var changes config.Changes
 	byName := map[string]*hosts.Candidate{}
 	for _, c := range p.candidates(hosts.New) {
@@ -177,22 +221,30 @@ func (p *importing) try() error {
 	}
 	_, file, err := config.Preview(p.options(nil), changes)
 	if err != nil {
-		return fmt.Errorf("%s cannot be added to: %w", homeless(p.path), err)
+		return nil, fmt.Errorf("%s cannot be added to: %w", homeless(p.path), err)
 	}
 	for _, s := range file.Servers {
 		c := byName[s.Name]
 		if c == nil || s.Broken == nil {
 			continue
 		}
-		for said := range strings.Lines(s.Broken.Error()) {
-			said = strings.TrimSpace(said)
-			if _, what, ok := strings.Cut(said, fmt.Sprintf("server %q: ", s.Name)); ok {
-				said = what
-			}
+		for _, said := range brokenWords(s) {
 			c.Notes = append(c.Notes, "will not start yet: "+said)
 		}
 	}
-	return nil
+	return file, nil
+}
+
+// brokenWords say why a server cannot be used.
+func brokenWords(s config.Server) (all []string) {
+	for said := range strings.Lines(s.Broken.Error()) {
+		said = strings.TrimSpace(said)
+		if _, what, ok := strings.Cut(said, fmt.Sprintf("server %q: ", s.Name)); ok {
+			said = what
+		}
+		all = append(all, said)
+	}
+	return all
 }
 
 // read reads all files that the arguments name. A file that is not there is no

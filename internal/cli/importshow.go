@@ -27,9 +27,7 @@ func hostName(p hosts.Place) string {
 // full.
 func (p *importing) print() {
 	paint := p.paint()
-	for _, t := range p.troubles {
-		fmt.Fprintf(p.Stdout, "%s %s: %s\n", paint.red("Not read:"), hostName(t.place), printable(t.err.Error()))
-	}
+	p.printTroubles()
 	if len(p.found) == 0 {
 		fmt.Fprintln(p.Stdout, p.nothingFound())
 		return
@@ -46,6 +44,12 @@ func (p *importing) print() {
 		if c.Verdict == hosts.New || c.Verdict == hosts.Broken {
 			p.printCandidate(c)
 		}
+	}
+}
+
+func (p *importing) printTroubles() {
+	for _, t := range p.troubles {
+		fmt.Fprintf(p.Stdout, "%s %s: %s\n", p.paint().red("Not read:"), hostName(t.place), printable(t.err.Error()))
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -31,7 +31,7 @@ const maxImports = 20
 type importRecord struct {
 	Time    time.Time `json:"time"`
 	Config  string    `json:"config"`            // where it really lies
-	Backup  string    `json:"backup,omitempty"`  // of the text before; "" if there was no file
+	Backup  string    `json:"backup,omitempty"`  // where the text before lies; "" if there was no file
 	SHA256  string    `json:"sha256"`            // of the text that was written
 	Secrets []string  `json:"secrets,omitempty"` // that are in the keyring since, as service/account
 }
@@ -247,37 +247,38 @@ func (p *importing) add(ctx context.Context, chosen []*hosts.Candidate) error {
 		changes = append(changes, config.DefineServer{Name: c.As, Definition: c.Definition})
 	}
 	return config.EditFileKeeping(ctx, p.options(nil), changes, locks, func(e config.Edited) error {
+		if p.agreed != nil && !bytes.Equal(e.Before, p.agreed.Before) {
+			return config.ErrMoved
+		}
 		record := importRecord{Time: time.Now().UTC(), Config: e.Path, SHA256: digestOf(e.After), Secrets: p.keys}
 		if !e.New {
-			record.Backup = freeBackup(e.Path, record.Time)
-			if err := state.ReplaceFileAs(record.Backup, e.Before, e.Mode); err != nil {
+			record.Backup = locks.Path("import-" + record.Time.Format("20060102-150405.000000000") + beforeExt)
+			if err := state.ReplaceFile(record.Backup, e.Before); err != nil {
 				return err
 			}
 		}
+		p.record = &record
 		return updateImports(ctx, locks, func(all []importRecord) []importRecord {
 			all = append(all, record)
-			return all[max(0, len(all)-maxImports):]
+			for len(all) > maxImports {
+				all[0].forgetBackup()
+				all = all[1:]
+			}
+			return all
 		})
 	})
+}
+
+// forgetBackup removes what is of no use without the record.
+func (r *importRecord) forgetBackup() {
+	if r.Backup != "" {
+		_ = os.Remove(r.Backup) // at worst it stays
+	}
 }
 
 func digestOf(data []byte) string {
 	digest := sha256.Sum256(data)
 	return hex.EncodeToString(digest[:])
-}
-
-// freeBackup is a name for a backup that nothing has.
-func freeBackup(path string, now time.Time) string {
-	name := path + ".bak-" + now.Format("20060102-150405")
-	for n := 1; ; n++ {
-		candidate := name
-		if n > 1 {
-			candidate = fmt.Sprintf("%s-%d", name, n)
-		}
-		if _, err := os.Lstat(candidate); errors.Is(err, fs.ErrNotExist) {
-			return candidate
-		}
-	}
 }
 
 func updateImports(ctx context.Context, folder state.Folder, change func([]importRecord) []importRecord) error {
@@ -317,18 +318,18 @@ func (a *app) undoImport(ctx context.Context, args []string, o importOptions) er
 	if err != nil {
 		return err
 	}
-	var before []byte
-	if record.Backup != "" {
-		if before, err = os.ReadFile(record.Backup); err != nil {
-			return fmt.Errorf("reading the text before the import: %w", err)
-		}
-		before = append([]byte{}, before...) // an empty file is none that is not there
+	before, err := record.before()
+	if err != nil {
+		return err
 	}
 	what := "be as it was before " + record.Time.Local().Format("2006-01-02 15:04")
 	if before == nil {
 		what = "be removed: it was not there before the import"
 	}
 	fmt.Fprintf(a.Stdout, "%s will %s.\n", homeless(record.Config), what)
+	if titles := takenOver(folder, record.Config); len(titles) > 0 {
+		fmt.Fprintf(a.Stdout, "Without their own servers since weir took these over: %s (weir uninstall gives them back).\n", strings.Join(titles, ", "))
+	}
 	if o.dryRun {
 		return nil
 	}
@@ -338,7 +339,23 @@ func (a *app) undoImport(ctx context.Context, args []string, o importOptions) er
 			return err
 		}
 	}
-	return a.takeBack(ctx, folder, record, before)
+	if err := a.takeBack(ctx, folder, record, before); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Stdout, a.paint().green("It is as it was."))
+	return nil
+}
+
+// before is the text before the import; nil if there was no file.
+func (r *importRecord) before() ([]byte, error) {
+	if r.Backup == "" {
+		return nil, nil
+	}
+	text, _, err := state.ReadFile(r.Backup, state.MaxFile)
+	if err != nil {
+		return nil, fmt.Errorf("finding the text before the import: %w", err)
+	}
+	return text, nil
 }
 
 // lastImport is the last one into the configuration that this run is about.
@@ -386,10 +403,8 @@ func (a *app) takeBack(ctx context.Context, folder state.Folder, record importRe
 		return err
 	}
 	a.forget(record.Secrets)
-	if record.Backup != "" {
-		_ = os.Remove(record.Backup) // it is the file itself now
-	}
-	err = updateImports(ctx, folder, func(all []importRecord) (rest []importRecord) {
+	record.forgetBackup() // it is the file itself now
+	return updateImports(ctx, folder, func(all []importRecord) (rest []importRecord) {
 		for _, r := range all {
 			if r.Config != record.Config || !r.Time.Equal(record.Time) {
 				rest = append(rest, r)
@@ -397,11 +412,6 @@ func (a *app) takeBack(ctx context.Context, folder state.Folder, record importRe
 		}
 		return rest
 	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(a.Stdout, a.paint().green("It is as it was."))
-	return nil
 }
 
 // askLine asks on the terminal and returns what was typed; io.EOF at the end of

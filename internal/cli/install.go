@@ -20,6 +20,7 @@ vscode, windsurf, codex, gemini, zed and opencode`
 
 func (a *app) installCommand() *cobra.Command {
 	var f hostFlags
+	var all takeOverFlags
 	cmd := &cobra.Command{
 		Use:   "install HOST...",
 		Short: "Put weir into the settings of your assistants",
@@ -33,16 +34,30 @@ uninstall" puts it back. Where weir is in already, nothing is done.
 The entry starts this very program with "serve", and with --config, --key-file and
 --profile if they are given here. Claude Code and Codex add it themselves where
 their program is at hand. With --project it goes into the file of the folder you are
-in, which others may share.`,
-		Example: `  weir install claude-desktop --dry-run
+in, which others may share.
+
+With --take-over the servers that stand in that file go to mcp.yaml, as with "weir
+import", and out of the host's file: they are behind weir then, once for all hosts.
+A server that weir could not serve as the host does stays where it is, and weir says
+why. The exit code is 3 then. Only after mcp.yaml has them all, the hosts' files are
+written. "weir uninstall" gives a host its servers back.`,
+		Example: `  weir install claude-desktop cursor vscode --take-over
+  weir install claude-desktop --dry-run
   weir install cursor vscode --yes
   weir install codex --profile work
   weir install claude-code --project`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case all.wanted:
+				return a.takeOverHosts(cmd.Context(), args, f, all.secrets)
+			case all.secrets != "":
+				return usageError("--secrets is for servers that are taken over: give --take-over too")
+			}
 			return a.changeHosts(cmd.Context(), args, f, a.planInstall)
 		},
 	}
 	f.add(cmd)
+	all.add(cmd)
 	return cmd
 }
 
@@ -54,8 +69,9 @@ func (a *app) uninstallCommand() *cobra.Command {
 		Long: `Take weir's entry out of the settings of hosts: ` + hostNames + `.
 
 A file that nobody has changed since "weir install" becomes what it was before, to
-the byte. Of one that was changed, only weir's entry is taken out. What changes is
-shown first.`,
+the byte. Of one that was changed, weir's entry is taken out, and the servers that
+"weir install --take-over" took are put in again; mcp.yaml keeps them, for other
+hosts. What changes is shown first.`,
 		Example: `  weir uninstall claude-desktop
   weir uninstall cursor vscode --dry-run`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -77,6 +93,17 @@ func (f *hostFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.project, "project", false, "change the file of the folder you are in, not yours")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only show what would change")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "change it without asking")
+}
+
+// takeOverFlags say what becomes of the servers that a host has already.
+type takeOverFlags struct {
+	wanted  bool
+	secrets string // as of importOptions
+}
+
+func (f *takeOverFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.wanted, "take-over", false, "also put the host's own servers behind weir")
+	addSecrets(cmd, &f.secrets)
 }
 
 func completeHosts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
