@@ -50,7 +50,7 @@ func Main(p Process) int {
 	defer signals.stop()
 	a := &app{Process: p, signals: signals}
 	root := a.rootCommand()
-	root.SetArgs(p.Args)
+	root.SetArgs(withoutBlanks(p.Args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -191,7 +191,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 // getenv returns a variable of the process's environment, or "".
 func (a *app) getenv(key string) string {
 	for i := len(a.Environ) - 1; i >= 0; i-- {
-		if name, value, _ := strings.Cut(a.Environ[i], "="); name == key {
+		if name, value, _ := strings.Cut(a.Environ[i], "="); name == key && !isBlank(value) {
 			return value
 		}
 	}

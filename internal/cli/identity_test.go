@@ -66,6 +66,7 @@ func TestWhoIsServed(t *testing.T) {
 		{"a file before a variable", identityFlags{keyFile: given(file)}, []string{"WEIR_KEY=" + phoneKey}, policy.Principal{Key: "laptop"}, "", ""},
 		{"a flag before a variable", identityFlags{key: given(laptopKey)}, []string{"WEIR_KEY=" + phoneKey}, policy.Principal{Key: "laptop"}, "", ""},
 		{"an empty variable", identityFlags{}, []string{"WEIR_KEY=", "WEIR_PROFILE="}, policy.Principal{}, "everything is denied: no key is given", ""},
+		{"a variable that nobody filled in", identityFlags{}, []string{"WEIR_KEY=${user_config.key}", "WEIR_PROFILE=${user_config.profile}"}, policy.Principal{}, "everything is denied: no key is given", ""},
 		{"an empty flag", identityFlags{key: given("")}, []string{"WEIR_KEY=" + phoneKey}, policy.Principal{}, "the key has fewer than 20 characters", ""},
 		{"an empty file", identityFlags{keyFile: given(put("empty", "\n", 0o600))}, nil, policy.Principal{}, "the key has fewer than 20 characters", ""},
 		{"white space in a flag", identityFlags{key: given(" " + laptopKey)}, nil, policy.Principal{}, "everything is denied: the key is not among", ""},
@@ -110,6 +111,24 @@ func TestNoKeyFile(t *testing.T) {
 	if all := got.stdout + got.stderr; strings.Contains(all, "nowhere") || strings.Contains(all, "--config") {
 		t.Errorf("got %s", all)
 	}
+}
+
+// TestBlanks: a bundle's flags are there, whether the user has filled them in or not.
+func TestBlanks(t *testing.T) {
+	newHome(t)
+	configuration := writeConfig(t, twoKeys)
+	for _, args := range [][]string{
+		{"--config=" + configuration, "--profile="},
+		{"--config=" + configuration, "--profile=${user_config.profile}"},
+		{"--config=" + configuration, "--profile=${user_config.profile}", "--key-file=${user_config.key_file}"},
+	} {
+		weir(t, append([]string{"tools", "--key", laptopKey}, args...)...).wants(t, exitOK, "desk__echo", "shelf__echo")
+	}
+	for _, args := range [][]string{{"--config="}, {"--config=${user_config.config}"}} {
+		weir(t, append([]string{"tools"}, args...)...).wants(t, exitOK, "No servers are configured")
+	}
+	weir(t, "tools", "--config=${user_config").wants(t, exitFailed, "no such file")
+	weir(t, "tools", "--config="+configuration, "--key-file=").wants(t, exitFailed, "reading the key file: ")
 }
 
 // TestKeysDecide: what each key's host is offered.
