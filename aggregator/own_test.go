@@ -180,6 +180,15 @@ func TestOwnArguments(t *testing.T) {
 			}
 		})
 	}
+	for _, none := range []string{"{}", "null"} { // the Go SDK sends null for an empty map
+		bubble(t, "none are "+none, func(t *testing.T) {
+			_, _, h := office(t, onWeir(policy.Admin)...)
+			h.send(legacy.open()...)
+			if got := strings.Join(h.send(legacy.call("1", "weir__servers", none)), ""); strings.Contains(got, "isError") {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
 }
 
 const addition = `{"name":"new","command":"npx","args":["-y","${HOME}"],"env":{"A":"b"}}`

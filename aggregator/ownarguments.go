@@ -18,11 +18,11 @@ type ownArguments struct {
 	problems []string
 }
 
-// readOwnArguments reads raw arguments; nil are none. What could be read in two
-// ways is wrong.
+// readOwnArguments reads raw arguments; nil are none, and so is null, which some
+// hosts send for no arguments. What could be read in two ways is wrong.
 func readOwnArguments(raw []byte) *ownArguments {
 	a := &ownArguments{}
-	if raw == nil {
+	if raw == nil || string(raw) == "null" {
 		return a
 	}
 	a.members = a.object("arguments", raw)
