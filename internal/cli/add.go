@@ -1,219 +1,299 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"path/filepath"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/weir-mcp/weir/aggregator/redact"
 	"github.com/weir-mcp/weir/internal/config"
-	"github.com/weir-mcp/weir/upstream"
-	"github.com/weir-mcp/weir/upstream/jsonrpc"
+	"github.com/weir-mcp/weir/internal/hosts"
 )
 
 func (a *app) addCommand() *cobra.Command {
 	s := &newServer{}
 	var edit editFlags
 	var untried bool
+	var pasted, secrets string
 	cmd := &cobra.Command{
-		Use:   "add NAME (URL | -- COMMAND [ARGUMENT …])",
+		Use:   "add NAME (URL | -- COMMAND [ARGUMENT …]) | add [NAME] --json JSON",
 		Short: "Add a server to mcp.yaml, and try it",
 		Long: `Add a server: a program that weir starts, behind --, or the URL of one on the network.
 It is tried once it is in the file: connected to, and asked for its lists.
 
+With --json it takes what the README of a server has for the settings of some host:
+a whole file ("mcpServers", "servers", …), or a piece of one, down to the entry of
+one server, which then needs a NAME. "--json -" reads it from stdin.
+
 Texts go into the file as they are, so ${NAME} in them is that variable when weir
 starts the server, ${keyring:SERVICE/ACCOUNT} a secret in the keyring, and $${ a
 plain ${. Quote them, or your shell replaces them. "--env NAME" is short for
-"--env NAME=${NAME}". Others on this machine can read what programs are started
-with, so write no secret here: "weir auth secret set" puts it into the keyring.
+"--env NAME=${NAME}".
+
+Others on this machine can read what programs are started with, so write no secret
+here. A "-" in its place (--bearer -, --header X-Api-Key=-, --env TOKEN=-, --auth
+password=-) has weir ask for it, or read it from stdin, and put it into the keyring.
+What looks like a secret all the same, you are asked whether to move there.
+
+For what has no flag of its own there is --set: every key that a server has in
+mcp.yaml, with a value as it stands there.
 
 ` + editWords + `
 
 The exit code is 3 if the server is in the file, but cannot be used yet.`,
 		Example: `  weir add files -- npx -y @modelcontextprotocol/server-filesystem ~/Documents
-  weir add github https://api.githubcopilot.com/mcp/ --prefix gh
-  weir add acme https://acme.example/mcp --header 'X-Api-Key=${keyring:weir/acme}'
-  weir add db --env DATABASE_URL --tag work --dry-run -- uvx mcp-server-postgres
+  weir add github https://api.githubcopilot.com/mcp/ --bearer '${GITHUB_TOKEN}'
+  weir add acme https://acme.example/mcp --header X-Api-Key=-
+  weir add linear https://mcp.linear.app/mcp --auth oauth2 --auth scopes=read,write
+  weir add db --env DATABASE_URL --exclude 'drop_*' -- uvx mcp-server-postgres
+  weir add slow https://slow.example/mcp --set max_concurrent=4 --set sampling=deny
+  weir add time --json '{"command": "uvx", "args": ["mcp-server-time"]}'
+  weir add --json - --secrets=keyring --yes < snippet.json
   weir add --undo`,
-		Args: edit.wordsOrUndo(atLeastOne("the NAME of the server")),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("json") && !edit.undo {
+				return onlyName(args)
+			}
+			return edit.wordsOrUndo(atLeastOne("the NAME of the server"))(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
 			if edit.undo {
-				_, err := a.changeConfig(cmd.Context(), edit)
+				_, err := a.changeConfig(ctx, edit)
 				return err
 			}
-			change, err := s.change(args, cmd.ArgsLenAtDash())
+			if !slices.Contains([]string{"", secretsKeep, secretsKeyring}, secrets) {
+				return usageError("unknown --secrets %q (want %s or %s)", secrets, secretsKeyring, secretsKeep)
+			}
+			n := &adding{importing: &importing{app: a, path: config.Where(a.configFlag)}, edit: edit, secrets: secrets}
+			var err error
+			if cmd.Flags().Changed("json") {
+				err = n.paste(pasted, args, s.flagged(cmd))
+			} else {
+				err = n.one(s, cmd, args)
+			}
+			if err == nil {
+				err = n.check()
+			}
 			if err != nil {
 				return err
 			}
-			s.prefixed(cmd, &change)
-			a.warnOfSecrets(change)
-			written, err := a.changeConfig(cmd.Context(), edit, change)
+			written, err := n.write(ctx)
 			if err != nil || !written || untried {
 				return err
 			}
-			return a.tryServer(cmd.Context(), change.Name)
+			return n.try(ctx)
 		},
 	}
+	s.addTo(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&s.env, "env", nil, "a variable for the program, `NAME=VALUE` or NAME")
-	flags.StringVar(&s.cwd, "cwd", "", "the working `FOLDER` of the program")
-	flags.StringArrayVar(&s.headers, "header", nil, "a header for each request, `NAME=VALUE`")
-	flags.StringVar(&s.transport, "transport", "", "http, sse or websocket (default by the URL)")
-	flags.StringVar(&s.prefix, "prefix", "", "what its names begin with, instead of its own; \"\" for nothing")
-	flags.StringVar(&s.description, "description", "", "what it is, for people")
-	flags.StringArrayVar(&s.tags, "tag", nil, "a `TAG` for profiles and policies")
+	flags.StringVar(&pasted, "json", "", "`JSON` from a README; - for stdin")
+	flags.StringVar(&secrets, "secrets", "", "`keyring` moves values that look like secrets there, keep leaves\nthem (default: ask; keep with --yes)")
 	flags.BoolVar(&untried, "no-try", false, "do not connect to it")
 	edit.add(cmd)
 	return cmd
 }
 
-// A newServer is what the flags of "weir add" say.
-type newServer struct {
-	env, headers, tags                  []string
-	cwd, transport, prefix, description string
+// onlyName demands the name of a server, or nothing.
+func onlyName(args []string) error {
+	if len(args) > 1 {
+		return usageError("unexpected argument %q: with --json, the URL or command is in the text", args[1])
+	}
+	return nil
 }
 
-// change is what the arguments mean, of which those from dash on stood behind "--";
-// it is -1 without one.
-func (s *newServer) change(args []string, dash int) (config.AddServer, error) {
-	c := config.AddServer{
-		Name: args[0], Transport: s.transport, Description: s.description, Tags: s.tags,
-	}
-	rest := args[1:]
-	switch {
-	case dash == 0:
-		return c, usageError(`the NAME of the server stands before "--"`)
-	case dash > 1:
-		return c, usageError(`unexpected argument %q between the NAME and "--"`, args[1])
-	case len(rest) == 0:
-		return c, usageError("missing the URL of server %q, or -- and its COMMAND", c.Name)
-	case dash == 1:
-		return s.program(c, rest)
-	case !strings.Contains(rest[0], "://"):
-		return c, usageError(`%q is no URL; a program stands behind "--": weir add %s -- %s`, rest[0], c.Name, strings.Join(rest, " "))
-	case len(rest) > 1:
-		return c, usageError("unexpected argument %q behind the URL", rest[1])
-	}
-	return s.remote(c, rest[0])
+// An adding is servers on their way into the configuration.
+type adding struct {
+	*importing
+	edit    editFlags
+	secrets string // as of importOptions
+	servers []*hosts.Candidate
+	typed   bool // the servers were told by flags, which may have asked for what is to be read
 }
 
-// program is a server that weir starts. What is a path for the person is one for
-// weir, wherever that runs.
-func (s *newServer) program(c config.AddServer, command []string) (_ config.AddServer, err error) {
-	if len(s.headers) > 0 || s.transport != "" {
-		return c, usageError("--header and --transport go with a URL")
+// one takes the server that flags and arguments say.
+func (n *adding) one(s *newServer, cmd *cobra.Command, args []string) error {
+	d, err := s.definition(args, cmd.ArgsLenAtDash())
+	if err == nil {
+		d, err = s.flagged(cmd)(d)
 	}
-	c.Command, c.Args = command[0], command[1:]
-	if strings.ContainsRune(c.Command, filepath.Separator) {
-		if c.Command, err = wholePath(c.Command); err != nil {
-			return c, err
-		}
-	}
-	if s.cwd != "" {
-		if c.Cwd, err = wholePath(s.cwd); err != nil {
-			return c, err
-		}
-	}
-	for i, word := range s.env {
-		if !strings.Contains(word, "=") {
-			s.env[i] = word + "=${" + word + "}"
-		}
-	}
-	c.Env, err = pairs("--env", s.env)
-	return c, err
-}
-
-// remote is a server on the network.
-func (s *newServer) remote(c config.AddServer, url string) (_ config.AddServer, err error) {
-	if len(s.env) > 0 || s.cwd != "" {
-		return c, usageError("--env and --cwd go with a program")
-	}
-	if known := []string{"", upstream.HTTP, upstream.SSE, upstream.WebSocket}; !slices.Contains(known, s.transport) {
-		return c, usageError("unknown transport %q (want http, sse or websocket)", s.transport)
-	}
-	c.URL = url
-	c.Headers, err = pairs("--header", s.headers)
-	return c, err
-}
-
-// prefixed takes the prefix over if there is one, which may be empty.
-func (s *newServer) prefixed(cmd *cobra.Command, c *config.AddServer) {
-	if cmd.Flags().Changed("prefix") {
-		c.Prefix = &s.prefix
-	}
-}
-
-// wholePath makes a path absolute, unless the configuration will: one that begins
-// with the home folder or a reference.
-func wholePath(path string) (string, error) {
-	if strings.HasPrefix(path, "~") || strings.HasPrefix(path, "${") {
-		return path, nil
-	}
-	whole, err := filepath.Abs(path)
 	if err != nil {
-		return "", fmt.Errorf("finding %q: %w", path, err)
+		return err
 	}
-	return whole, nil
+	n.servers = []*hosts.Candidate{{As: args[0], Verdict: hosts.New, Server: hosts.Server{Name: args[0], Definition: d}}}
+	n.typed = true
+	return nil
 }
 
-// pairs reads NAME=VALUE; a header may be written as it is sent, NAME: VALUE.
-func pairs(flag string, words []string) (map[string]string, error) {
-	if len(words) == 0 {
-		return nil, nil
+// paste takes the servers that a text from elsewhere has, with what the flags say
+// besides. One that is there already is left out.
+func (n *adding) paste(text string, args []string, flagged func(config.Definition) (config.Definition, error)) error {
+	if text == "-" {
+		data, err := io.ReadAll(io.LimitReader(n.Stdin, maxPasted))
+		if err != nil {
+			return fmt.Errorf("reading stdin: %w", err)
+		}
+		text = string(data)
 	}
-	all := make(map[string]string, len(words))
-	for _, word := range words {
-		at := strings.IndexAny(word, "=:")
-		if at <= 0 || flag == "--env" && word[at] == ':' {
-			return nil, usageError("%s wants NAME=VALUE", flag) // what was written may be a secret
-		}
-		name, value := word[:at], word[at+1:]
-		if word[at] == ':' {
-			value = strings.TrimSpace(value)
-		}
-		if _, twice := all[name]; twice {
-			return nil, usageError("%s %s is given twice", flag, name)
-		}
-		all[name] = value
-	}
-	return all, nil
-}
-
-// warnOfSecrets tells of texts that look like secrets, and will stand in the file.
-func (a *app) warnOfSecrets(c config.AddServer) {
-	r, err := redact.New(redact.All)
+	name := strings.Join(args, "")
+	file, err := hosts.ThisMachine(n.getenv, "").ReadText([]byte(text), cmp.Or(name, "server"))
 	if err != nil {
-		return
+		return usageError("--json: %w", err)
 	}
-	var odd []string
-	for _, values := range []map[string]string{c.Env, c.Headers} {
-		for _, name := range slices.Sorted(maps.Keys(values)) {
-			member := jsonrpc.AppendObject(nil, []jsonrpc.Member{jsonrpc.NewMember(name, jsonrpc.AppendString(nil, values[name]))})
-			if !strings.Contains(values[name], "${") && string(r.JSON(nil, member)) != string(member) {
-				odd = append(odd, name)
+	if name != "" && len(file.Servers) != 1 {
+		return usageError("--json: %s, so that a NAME is not enough: leave it out", plural(len(file.Servers), "server is in it", "servers are in it"))
+	}
+	before, _, err := config.Preview(n.options(nil), config.Changes{})
+	if err != nil {
+		return err
+	}
+	have, aliases, err := config.Define(before)
+	if err != nil {
+		return err
+	}
+	for _, c := range hosts.Plan([]*hosts.File{file}, have, aliases) {
+		if err := n.take(c, name, flagged); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxPasted is more than any README has for a server.
+const maxPasted = 1 << 20
+
+// take takes one of the servers of a text.
+func (n *adding) take(c *hosts.Candidate, name string, flagged func(config.Definition) (config.Definition, error)) (err error) {
+	switch c.Verdict {
+	case hosts.Weir:
+		n.note(c.Name + " is left out: it starts weir itself")
+		return nil
+	case hosts.Same:
+		n.note(fmt.Sprintf("%s is left out: it is there already, as %s", c.Name, c.As))
+		return nil
+	case hosts.Broken:
+		return fmt.Errorf("server %q of the text: %w", c.Name, errors.Join(c.Problems...))
+	case hosts.New:
+	}
+	if name != "" {
+		c.As = name
+	}
+	for _, text := range c.Notes {
+		n.note(c.As + ": " + text)
+	}
+	c.Definition, err = flagged(c.Definition)
+	n.servers = append(n.servers, c)
+	return err
+}
+
+// check refuses what mcp.yaml would not take, in the words of the flags where these
+// have said it.
+func (n *adding) check() error {
+	var all []string
+	for _, c := range n.servers {
+		for _, wrong := range c.Definition.Check() {
+			if n.typed {
+				all = append(all, flagWords(wrong))
+			} else {
+				all = append(all, fmt.Sprintf("server %q: %v", c.As, wrong))
 			}
 		}
 	}
-	for i, text := range c.Args {
-		if r.Text(text) != text {
-			odd = append(odd, fmt.Sprintf("argument %d", i+1))
+	if len(all) > 0 {
+		return usageError("%s", strings.Join(all, "\n"))
+	}
+	return nil
+}
+
+// write settles what becomes of secrets and adds the servers, if the person agrees.
+// What it put into the keyring it takes out again if nothing was written.
+func (n *adding) write(ctx context.Context) (written bool, err error) {
+	if len(n.servers) == 0 {
+		fmt.Fprintln(n.Stdout, "There is nothing to add.")
+		return false, nil
+	}
+	defer func() {
+		if !written {
+			n.forget(n.keys)
+		}
+	}()
+	if err := n.askSecrets(ctx); err != nil {
+		return false, err
+	}
+	if !n.edit.dryRun && (n.edit.yes || isTerminal(n.Stdin) && isTerminal(n.Stdout)) {
+		if err := n.settle(ctx, n.servers, importOptions{yes: n.edit.yes, secrets: n.secrets}); err != nil {
+			return false, endOfInput(err)
 		}
 	}
-	if r.Text(c.URL) != c.URL {
-		odd = append(odd, "the URL")
+	var changes config.Changes
+	for _, c := range n.servers {
+		n.warnOfSecrets(c)
+		changes = append(changes, config.DefineServer{Name: c.As, Definition: c.Definition})
 	}
-	for _, what := range odd {
-		fmt.Fprintf(a.Stderr, "%s %s looks like a secret, and would stand in the file as it is. "+
-			"Put it into the keyring (weir auth secret set weir/%s), and write '${keyring:weir/%s}' here.\n",
-			a.errorPaint().yellow("warning:"), printable(what), c.Name, c.Name)
+	return n.changeConfig(ctx, n.edit, changes)
+}
+
+// asked is what stands in the place of a secret that is to be asked for.
+const asked = "-"
+
+// askSecrets asks for the secrets that stand as "-", and keeps them in the keyring.
+// With --dry-run they are not asked for.
+func (n *adding) askSecrets(ctx context.Context) (failed error) {
+	if !n.typed {
+		return nil // a text from elsewhere has no such sign
 	}
+	read := 0
+	for _, c := range n.servers {
+		c.Definition = c.Definition.Map(func(path []string, text string) string {
+			if failed != nil || text != asked || !slices.Contains([]string{"env", "headers", "auth"}, path[0]) {
+				return text
+			}
+			account := c.As + "/" + path[len(path)-1]
+			if n.edit.dryRun {
+				return "${keyring:" + keyringService + "/" + account + "}"
+			}
+			if read++; read > 1 && !isTerminal(n.Stdin) {
+				failed = usageError("stdin has room for one secret: put the others into the keyring before (weir auth secret set %s/%s)", keyringService, account)
+				return text
+			}
+			var secret string
+			if secret, failed = n.readSecret(ctx, keyringService+"/"+account); failed != nil {
+				return text
+			}
+			var place string
+			if place, failed = n.keep(ctx, account, secret); failed != nil {
+				failed = keyringError(failed)
+			}
+			return "${keyring:" + place + "}"
+		})
+	}
+	return failed
+}
+
+// warnOfSecrets tells of texts that look like secrets, and will stand in the file.
+func (n *adding) warnOfSecrets(c *hosts.Candidate) {
+	for _, secret := range hosts.Secrets(c.Definition) {
+		place := keyringService + "/" + c.As
+		fmt.Fprintf(n.Stderr, "%s %s looks like a secret, and would stand in the file as it is. "+
+			"--secrets=keyring moves it into the keyring; or put it there (weir auth secret set %s), and write '${keyring:%s}' here.\n",
+			n.errorPaint().yellow("warning:"), printable(strings.ReplaceAll(secret.Name(), "argument-", "argument ")), place, place)
+	}
+}
+
+// try tries all of them, and says how that went.
+func (n *adding) try(ctx context.Context) (err error) {
+	for _, c := range n.servers {
+		if failed := n.tryServer(ctx, c.As); failed != nil {
+			err = failed
+		}
+	}
+	return err
 }
 
 // tryServer connects to a server that was added, and says how that went.

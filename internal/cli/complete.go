@@ -58,8 +58,15 @@ func (a *app) complete(root *cobra.Command) {
 	}
 	completeFlag(root, "tools", "format", append([]string{"table", "json"}, apis...)...)
 	completeFlag(root, "call", "from", apis...)
-	for _, command := range []string{"import", "install"} {
+	for _, command := range []string{"import", "install", "add"} {
 		completeFlag(root, command, "secrets", secretsKeyring, secretsKeep)
+	}
+	completeFlag(root, "add", "transport", "http", "sse", "websocket")
+	completeFlag(root, "add", "start", "lazy", "eager")
+	completeFlag(root, "add", "pin", "off", "warn", "block")
+	completeFlag(root, "add", "auth", "none", "bearer", "api_key", "basic", "oauth2")
+	for _, flag := range []string{"json", "env", "inherit-env", "header", "bearer", "include", "exclude", "tag", "set", "prefix", "timeout", "connect-timeout", "protocol", "description"} {
+		completeFlag(root, "add", flag)
 	}
 }
 

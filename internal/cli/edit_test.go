@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zalando/go-keyring"
 )
 
 const twoServers = `# mine
@@ -42,11 +43,33 @@ func TestChangeConfig(t *testing.T) {
 			},
 		},
 		{
-			"add x https://x.example/mcp --no-try --transport sse --header X-Key=${K} --header Accept:a --description Words",
+			"add x https://x.example/mcp --no-try --transport sse --header X-Key=${K} --header X-B:a --description Words",
 			nil, nil,
 			[]string{
-				"  x:", `    url: "https://x.example/mcp"`, "    transport: sse", "    headers:", "      Accept: a", `      X-Key: "${K}"`, "    description: Words",
+				"  x:", `    url: "https://x.example/mcp"`, "    headers:", `      X-Key: "${K}"`, "      X-B: a", "    transport: sse", "    description: Words",
 			},
+		},
+		{
+			"add x https://x.example/mcp --no-try --bearer ${T} --timeout 2m --connect-timeout 5s --start eager --pin block --protocol 2025-06-18 --include get_* --exclude *_x --set max_concurrent=4 --set sampling.rate=10/m",
+			nil, nil,
+			[]string{
+				"  x:", `    url: "https://x.example/mcp"`, "    auth:", "      type: bearer", `      token: "${T}"`, "    timeout: 2m", "    connect_timeout: 5s",
+				"    start: eager", `    protocol: "2025-06-18"`, "    pin: block", "    tools:", `      include: ["get_*"]`, `      exclude: ["*_x"]`,
+				"    max_concurrent: 4", "    sampling:", "      rate: 10/m",
+			},
+		},
+		{
+			"add x https://x.example/mcp --no-try --auth oauth2 --auth client_id=c --auth scopes=a,b --auth callback_port=7777 --auth authorize_params.audience=https://x",
+			nil, nil,
+			[]string{
+				"  x:", `    url: "https://x.example/mcp"`, "    auth:", "      type: oauth2", "      client_id: c", `      scopes: ["a", "b"]`,
+				"      callback_port: 7777", "      authorize_params:", `        audience: "https://x"`,
+			},
+		},
+		{
+			"add --no-try --tag t --json \"x\":{\"command\":\"npx\",\"args\":[\"-y\",\"pkg\"],\"env\":{\"A\":\"${B}\"},\"timeout\":5000},",
+			nil, nil,
+			[]string{"  x:", "    command: npx", `    args: ["-y", "pkg"]`, "    env:", `      A: "${B}"`, "    timeout: 5s", `    tags: ["t"]`},
 		},
 		{
 			"remove other",
@@ -129,8 +152,36 @@ func TestChangesThatAreRefused(t *testing.T) {
 		{"add x npx -- y", exitUsage, `unexpected argument "npx"`},
 		{"add x npx y", exitUsage, "weir add x -- npx y"},
 		{"add x https://a https://b", exitUsage, `unexpected argument "https://b"`},
-		{"add x https://a --env A=b", exitUsage, "--env and --cwd go with a program"},
-		{"add x --header A=b -- y", exitUsage, "--header and --transport go with a URL"},
+		{"add x https://a --env A=b", exitUsage, `--env: this key is for transport "stdio"`},
+		{"add x --header A=b -- y", exitUsage, "--header: this key is for servers with a url"},
+		{"add x --transport sse -- y", exitUsage, `transport "sse" does not go with what it has`},
+		{"add x https://a --timeout 5", exitUsage, `--timeout: "5" is not a duration`},
+		{"add x https://a --connect-timeout 0s", exitUsage, "--connect-timeout: it must be more than nothing"},
+		{"add x https://a --start soon", exitUsage, `--start: unknown word "soon" (want lazy or eager)`},
+		{"add x https://a --protocol 1999", exitUsage, `--protocol: unknown revision "1999"`},
+		{"add x https://a --pin maybe", exitUsage, "--pin: "},
+		{"add x https://a --prefix a__b", exitUsage, "--prefix: "},
+		{"add x https://a --exclude [a", exitUsage, "--exclude: "},
+		{"add x https://a --auth tokens", exitUsage, `--auth type: `},
+		{"add x https://a --auth bearer", exitUsage, `--auth: "token" is missing`},
+		{"add x https://a --auth api_key --auth valeu=x", exitUsage, `--auth: unknown key "valeu" (did you mean "value"?)`},
+		{"add x https://a --auth oauth2 --auth callback_port=high", exitUsage, "--auth callback_port: "},
+		{"add x https://a --bearer ${T} --auth none", exitUsage, "--bearer and --auth contradict each other"},
+		{"add x http://a.example/ --bearer ${T}", exitUsage, "--auth: a credential must not travel over plain http"},
+		{"add x --bearer ${T} -- y", exitUsage, "--auth: this key is for servers with a url"},
+		{"add x https://a --set tiemout=5m", exitUsage, `unknown key "tiemout" (did you mean "timeout"?)`},
+		{"add x https://a --set rate_limit=often", exitUsage, `--set rate_limit: "often" is not a rate`},
+		{"add x https://a --set timeout", exitUsage, "--set wants KEY=VALUE"},
+		{"add x https://a --set max_concurrent={", exitUsage, "--set max_concurrent: "},
+		{"add x ftp://a", exitUsage, "url: it must begin with https:// or http://"},
+		{"add --json {", exitUsage, "--json: the text:1: "},
+		{"add --json npx", exitUsage, "--json: the text: there are no servers in it"},
+		{"add x y --json {}", exitUsage, `unexpected argument "y"`},
+		{`add x --json {"a":{"command":"b"},"c":{"command":"d"}}`, exitUsage, "2 servers are in it, so that a NAME is not enough"},
+		{`add --json {"a":{"comand":"b"}}`, exitFailed, `server "a" of the text: `},
+		{`add --json {"a":{"command":"weir"}}`, exitOK, "There is nothing to add."},
+		{`add --json {"a":{"url":"https://a/"}} --timeout 5`, exitUsage, `server "a": timeout: "5" is not a duration`},
+		{"add x https://a --secrets=drawer", exitUsage, `unknown --secrets "drawer"`},
 		{"add x https://a --header secret", exitUsage, "--header wants NAME=VALUE"},
 		{"add x --env A=b --env A=c -- y", exitUsage, "--env A is given twice"},
 		{"add desk -- y", exitFailed, "a server has this name already"},
@@ -206,6 +257,65 @@ func TestSecretsOnTheCommandLine(t *testing.T) {
 			t.Errorf("warning of %s", name)
 		}
 	}
+}
+
+// TestSecretsAreAskedFor: a secret that stands as "-" is read and goes into the
+// keyring, and is not left there if nothing is written.
+func TestSecretsAreAskedFor(t *testing.T) {
+	newHome(t)
+	config := writeConfig(t, twoServers)
+	add := []string{"--config", config, "add", "x", "https://x.example/mcp", "--no-try", "--bearer", "-"}
+	weirWithInput(t, "planted\n", append(add, "--yes")...).wants(t, exitFailed, "keyring")
+
+	keyring.MockInit()
+	weirWithInput(t, "", append(add, "--dry-run")...).wants(t, exitOK, "${keyring:weir/x/token}")
+	weirWithInput(t, "planted\n", add...).wants(t, exitUsage, "nothing was written")
+	if _, err := keyring.Get("weir", "x/token"); err == nil {
+		t.Error("a secret of what was not written stays in the keyring")
+	}
+	weirWithInput(t, "planted\n", append(add, "--yes")...).wants(t, exitOK, `token: "${keyring:weir/x/token}"`, "Written.")
+	if got, err := keyring.Get("weir", "x/token"); got != "planted" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	weirWithInput(t, "one\n", "--config", config, "add", "y", "--yes", "--no-try", "--env", "A=-", "--env", "B=-", "--", "y").
+		wants(t, exitUsage, "stdin has room for one secret", "weir auth secret set weir/y/B")
+	if _, err := keyring.Get("weir", "y/A"); err == nil {
+		t.Error("the first of two secrets stays in the keyring")
+	}
+}
+
+// TestSecretsAreMoved: with --secrets=keyring what looks like a secret goes there.
+func TestSecretsAreMoved(t *testing.T) {
+	newHome(t)
+	keyring.MockInit()
+	config := writeConfig(t, twoServers)
+	const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+	text := `{"mcpServers": {"The Hub": {"url": "https://hub.example/mcp", "headers": {"Authorization": "Bearer ` + secret + `"}}, "more": {"command": "y"}}}`
+	got := weirWithInput(t, text, "--config", config, "add", "--json", "-", "--yes", "--no-try", "--secrets=keyring")
+	got.wants(t, exitOK, "+   the-hub:", `Authorization: "Bearer ${keyring:weir/the-hub/Authorization}"`, "+   more:")
+	if strings.Contains(got.stdout+got.stderr, "looks like a secret") {
+		t.Error("warning of a secret that was moved")
+	}
+	if got, err := keyring.Get("weir", "the-hub/Authorization"); got != secret || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	weirWithInput(t, text, "--config", config, "add", "--json", "-", "--yes", "--no-try").
+		wants(t, exitOK, "The Hub is left out: it is there already, as the-hub", "There is nothing to add.")
+}
+
+// TestAddFromText: a text is tried as arguments are, under the name that is given.
+func TestAddFromText(t *testing.T) {
+	newHome(t)
+	config := writeConfig(t, "servers: {}\n")
+	entry := `{"command": ` + quoted(program(t)) + `, "args": ["demo-server"], "alwaysAllow": ["echo"]}`
+	weir(t, "--config", config, "add", "mine", "--json", entry, "--yes", "--exclude", "delete_*").
+		wants(t, exitOK, "note: mine: ", "alwaysAllow", "Written.", "ready")
+	got := weir(t, "--config", config, "tools")
+	got.wants(t, exitOK, "mine__echo")
+	if strings.Contains(got.stdout, "delete_") {
+		t.Error("what is excluded is listed")
+	}
+	weir(t, "--config", config, "add", "--json", entry, "--yes").wants(t, exitOK, "left out", "as mine", "There is nothing to add.")
 }
 
 func TestAliasThatAPolicyMatches(t *testing.T) {

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -86,6 +87,56 @@ func (m Machine) ReadFile(path string) (*File, error) {
 		}
 	}
 	return m.servers(p, root)
+}
+
+// Pasted is what errors call a text that comes from no file.
+const Pasted = "the text"
+
+// ReadText reads what somebody took from the README of a server: the file of a host,
+// or a piece of it, down to the entry of one server, which is then called name. The
+// braces around it may be missing.
+func (m Machine) ReadText(written []byte, name string) (*File, error) {
+	root, err := parsePasted(bytes.TrimSpace(bytes.TrimPrefix(written, []byte("\ufeff"))))
+	if err != nil {
+		return nil, err
+	}
+	if root == nil || root.Kind != yaml.MappingNode {
+		return nil, &config.Error{Pos: policy.Position{File: Pasted}, Text: "there are no servers in it (want JSON such as {\"mcpServers\": {…}})"}
+	}
+	p, err := sniff(root, Place{Path: Pasted, Scope: User, Format: JSON})
+	if err != nil {
+		p.Servers = shapes[0].Servers
+		if isEntry(root) {
+			root = within(root, name)
+		}
+		root = within(root, p.Servers[0])
+	}
+	return m.servers(p, root)
+}
+
+func parsePasted(written []byte) (*yaml.Node, error) {
+	switch {
+	case bytes.HasPrefix(written, []byte{'['}): // [mcp_servers.NAME], of Codex
+		return parseTOML(Pasted, written)
+	case bytes.HasPrefix(written, []byte{'"'}):
+		written = slices.Concat([]byte{'{'}, bytes.TrimSuffix(written, []byte{','}), []byte{'}'})
+	}
+	return config.ParseTree(Pasted, written)
+}
+
+// isEntry reports whether a mapping is what a host has of one server.
+func isEntry(n *yaml.Node) bool {
+	for _, key := range []string{"command", "url", "serverUrl", "httpUrl"} {
+		if v := value(n, key); v != nil && v.Kind != yaml.MappingNode {
+			return true
+		}
+	}
+	return false
+}
+
+// within is a mapping with n under a key.
+func within(n *yaml.Node, key string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: n.Line, Content: []*yaml.Node{text(key, n.Line), n}}
 }
 
 // load reads a file of at most state.MaxFile bytes into a tree; nil if there is

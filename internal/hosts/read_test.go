@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,6 +232,53 @@ func TestInputs(t *testing.T) {
 	want := []Input{{ID: "a", Description: "d", Secret: true}, {ID: "b", Default: "x"}}
 	if diff := cmp.Diff(want, f.Inputs); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestReadText(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"a file", `{"mcpServers": {"a": {"command": "x", "args": ["-y"]}, "b": {"url": "https://b/"}}}`, []string{"a: x", "b: https://b/"}},
+		{"with comments", "// in your settings\n{\"mcpServers\": {\"a\": {\"command\": \"x\",},},}", []string{"a: x"}},
+		{"of VS Code", `{"servers": {"a": {"type": "http", "url": "https://a/"}}, "inputs": [{"id": "k", "type": "promptString"}]}`, []string{"a: https://a/"}},
+		{"of Zed", `{"context_servers": {"a": {"source": "custom", "command": "x"}}}`, []string{"a: x"}},
+		{"of opencode", `{"mcp": {"a": {"type": "local", "command": ["x", "y"]}}}`, []string{"a: x"}},
+		{"of Codex", "[mcp_servers.a]\ncommand = \"x\"\n", []string{"a: x"}},
+		{"without braces", `"mcpServers": {"a": {"command": "x"}}`, []string{"a: x"}},
+		{"servers alone", `{"a": {"command": "x"}, "b": {"serverUrl": "https://b/"}}`, []string{"a: x", "b: https://b/"}},
+		{"one of several", `"a": {"command": "x"},`, []string{"a: x"}},
+		{"an entry", `{"command": "x", "args": []}`, []string{"given: x"}},
+		{"an entry with a URL", `{"type": "http", "httpUrl": "https://a/"}`, []string{"given: https://a/"}},
+		{"one that is called command", `{"command": {"command": "x"}}`, []string{"command: x"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := Machine{OS: "linux", Home: "/home/me"}.ReadText([]byte(tt.text), "given")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range f.Servers {
+				if len(s.Problems) > 0 {
+					t.Errorf("%s: %v", s.Name, s.Problems)
+				}
+				got = append(got, s.Name+": "+s.Definition.Text("command")+s.Definition.Text("url"))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	for text, want := range map[string]string{
+		"":                           "there are no servers in it",
+		"npx -y x":                   "there are no servers in it",
+		`{"a": `:                     Pasted + ":1",
+		"{\"a\": {\"b\": \"\xff\"}}": "it is no UTF-8",
+	} {
+		if _, err := (Machine{OS: "linux"}).ReadText([]byte(text), "given"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got error %v, want %s", text, err, want)
+		}
 	}
 }
 
