@@ -142,7 +142,7 @@ func (n *adding) paste(text string, args []string, flagged func(config.Definitio
 		text = string(data)
 	}
 	name := strings.Join(args, "")
-	file, err := hosts.ThisMachine(n.getenv, "").ReadText([]byte(text), cmp.Or(name, "server"))
+	file, err := hosts.ThisMachine(n.getenv, "").ReadPasted([]byte(text), cmp.Or(name, "server"))
 	if err != nil {
 		return usageError("--json: %w", err)
 	}

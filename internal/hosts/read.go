@@ -92,10 +92,10 @@ func (m Machine) ReadFile(path string) (*File, error) {
 // Pasted is what errors call a text that comes from no file.
 const Pasted = "the text"
 
-// ReadText reads what somebody took from the README of a server: the file of a host,
+// ReadPasted reads what somebody took from the README of a server: the file of a host,
 // or a piece of it, down to the entry of one server, which is then called name. The
 // braces around it may be missing.
-func (m Machine) ReadText(written []byte, name string) (*File, error) {
+func (m Machine) ReadPasted(written []byte, name string) (*File, error) {
 	root, err := parsePasted(bytes.TrimSpace(bytes.TrimPrefix(written, []byte("\ufeff"))))
 	if err != nil {
 		return nil, err

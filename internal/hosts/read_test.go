@@ -235,7 +235,7 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-func TestReadText(t *testing.T) {
+func TestReadPasted(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
 		want       []string
@@ -254,7 +254,7 @@ func TestReadText(t *testing.T) {
 		{"one that is called command", `{"command": {"command": "x"}}`, []string{"command: x"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f, err := Machine{OS: "linux", Home: "/home/me"}.ReadText([]byte(tt.text), "given")
+			f, err := Machine{OS: "linux", Home: "/home/me"}.ReadPasted([]byte(tt.text), "given")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,7 +276,7 @@ func TestReadText(t *testing.T) {
 		`{"a": `:                     Pasted + ":1",
 		"{\"a\": {\"b\": \"\xff\"}}": "it is no UTF-8",
 	} {
-		if _, err := (Machine{OS: "linux"}).ReadText([]byte(text), "given"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := (Machine{OS: "linux"}).ReadPasted([]byte(text), "given"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %s", text, err, want)
 		}
 	}
