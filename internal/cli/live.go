@@ -121,11 +121,15 @@ func (a *app) printLive(w *live.Weir, now time.Time) {
 		t.rows = append(t.rows, liveRow(p, s, now))
 	}
 	t.dropEmpty()
+	t.narrow(a.width(), dispensable...)
 	t.print(a.Stdout, p, a.width())
 	for _, s := range w.Servers {
 		a.printLiveTroubles(p, s, now)
 	}
 }
+
+// dispensable are the columns of a weir that give way first.
+var dispensable = []string{"LOST", "P50", "NEXT TRY", "ERRORS", "FOR", "FAILED", "P99", "IN FLIGHT", "FLYING"}
 
 func liveRow(p paint, s live.Server, now time.Time) []cell {
 	return []cell{

@@ -215,6 +215,7 @@ func (a *app) printServers(lines []serverLine) error {
 			plain(line.ListAge),
 		})
 	}
+	t.narrow(a.width(), "VERSION", "RESOURCES", "PROMPTS", "TRANSPORT", "PROTOCOL")
 	t.print(a.Stdout, p, a.width())
 	for _, line := range lines {
 		if line.Error != "" {

@@ -143,11 +143,11 @@ func (a *app) printTools(tools []listedTool) {
 	p := a.paint()
 	t := table{head: []string{"TOOL", "DESCRIPTION"}}
 	for _, tool := range tools {
-		name := cell{tool.Name, p.bold}
+		row := []cell{{tool.Name, p.bold}, plain(tool.Description)}
 		if tool.changed {
-			name = cell{tool.Name + " (changed)", p.yellow}
+			row = []cell{{tool.Name, p.yellow}, plain("(changed) " + tool.Description)}
 		}
-		t.rows = append(t.rows, []cell{name, plain(tool.Description)})
+		t.rows = append(t.rows, row)
 	}
 	t.print(a.Stdout, p, a.width())
 	fmt.Fprintln(a.Stdout, p.dim(plural(len(tools), "tool", "tools")))

@@ -103,10 +103,9 @@ func clipped(line string, width int) string {
 			line = line[end:]
 			continue
 		}
-		_, size := utf8.DecodeRuneInString(line)
-		if left > 0 {
+		r, size := utf8.DecodeRuneInString(line)
+		if left -= columnsOfRune(r); left >= 0 {
 			b.WriteString(line[:size])
-			left--
 		}
 		line = line[size:]
 	}
@@ -173,7 +172,7 @@ func (v *topView) tableLines(p paint, w *live.Weir, width int, now time.Time) (l
 	}
 	t.dropEmpty()
 	const mark = "  "
-	t.narrow(width-len(mark), "LOST", "P50", "NEXT TRY", "ERRORS", "FOR", "FAILED", "P99", "FLYING")
+	t.narrow(width-len(mark), dispensable...)
 	widths := t.columnWidths(width - len(mark))
 	lines = append(lines, topLine{text: mark + strings.TrimRight(rowText(t.headRow(p), widths), " \n")})
 	for i, s := range w.Servers {
@@ -192,7 +191,7 @@ func (p paint) selected(text string, width int) string {
 	if !p.on {
 		return text
 	}
-	return p.wrap("7", text+strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0)))
+	return p.wrap("7", text+strings.Repeat(" ", max(width-columnsOf(text), 0)))
 }
 
 func unpainted(row []cell) []cell {
@@ -201,23 +200,6 @@ func unpainted(row []cell) []cell {
 		out[i].paint = nil
 	}
 	return out
-}
-
-// narrow takes out columns, one after the other, until the rest has room.
-func (t *table) narrow(width int, dispensable ...string) {
-	for _, title := range dispensable {
-		if rowWidth(t.wantedWidths()) <= width {
-			return
-		}
-		i := slices.Index(t.head, title)
-		if i < 0 {
-			continue
-		}
-		t.head = slices.Delete(t.head, i, i+1)
-		for k := range t.rows {
-			t.rows[k] = slices.Delete(t.rows[k], i, i+1)
-		}
-	}
 }
 
 // window is the part of the lines for which there is room, with the selected one.

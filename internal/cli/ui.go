@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -58,8 +57,9 @@ func (a *app) width() int {
 	return n
 }
 
-// A table is rows of cells under a head. The last column gives way when the
-// rows are wider than the terminal; in an even table the widest ones do.
+// A table is rows of cells under a head. The last column gives way when the rows
+// are wider than the terminal, and where that is not enough the widest of
+// the others; in an even table all of them do.
 type table struct {
 	head []string
 	rows [][]cell
@@ -114,12 +114,30 @@ func (t *table) dropEmpty() {
 	}
 }
 
+// narrow takes out columns, one after the other, until the rest has room; width is
+// as of [app.width].
+func (t *table) narrow(width int, dispensable ...string) {
+	for _, title := range dispensable {
+		if width <= 0 || rowWidth(t.wantedWidths()) <= width {
+			return
+		}
+		i := slices.Index(t.head, title)
+		if i < 0 {
+			continue
+		}
+		t.head = slices.Delete(t.head, i, i+1)
+		for k := range t.rows {
+			t.rows[k] = slices.Delete(t.rows[k], i, i+1)
+		}
+	}
+}
+
 // rowText is a line of cells in columns of these widths.
 func rowText(row []cell, widths []int) string {
 	var b strings.Builder
 	for i, c := range row {
 		text := oneLine(c.text, widths[i])
-		pad := widths[i] - utf8.RuneCountInString(text)
+		pad := widths[i] - columnsOf(text)
 		if c.paint != nil {
 			text = c.paint(text)
 		}
@@ -147,6 +165,12 @@ func (t *table) columnWidths(width int) []int {
 	}
 	const least = 12 // a few words even on a narrow terminal
 	widths[last] = min(widths[last], max(left, least))
+	if others := widths[:last]; rowWidth(widths) > width && last > 0 {
+		others = evenWidths(others, width-len(columnGap)-widths[last])
+		if cut := append(others, widths[last]); rowWidth(cut) <= width {
+			return cut
+		}
+	}
 	return widths
 }
 
@@ -158,11 +182,11 @@ func (t *table) wantedWidths() []int {
 	}
 	widths := make([]int, columns)
 	for i, text := range t.head {
-		widths[i] = utf8.RuneCountInString(printable(text))
+		widths[i] = columnsOf(printable(text))
 	}
 	for _, row := range t.rows {
 		for i, c := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(printable(c.text)))
+			widths[i] = max(widths[i], columnsOf(printable(c.text)))
 		}
 	}
 	return widths
@@ -199,17 +223,16 @@ func rowWidth(widths []int) int {
 	return all
 }
 
-// oneLine returns a text fit for one line of at most limit characters.
+// oneLine returns a text fit for one line of at most limit columns.
 func oneLine(text string, limit int) string {
 	text = printable(text)
-	if utf8.RuneCountInString(text) <= limit {
+	if columnsOf(text) <= limit {
 		return text
 	}
 	if limit < 1 {
 		return ""
 	}
-	runes := []rune(text)
-	return strings.TrimRight(string(runes[:limit-1]), " ") + "…"
+	return strings.TrimRight(withinColumns(text, limit-1), " ") + "…"
 }
 
 // printable makes one line of a text that a server wrote: white space becomes
@@ -259,12 +282,12 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// visibleLength is how many characters of a painted text a person sees.
+// visibleLength is how many columns a painted text takes.
 func visibleLength(s string) int {
 	n := 0
 	for {
 		before, rest, painted := strings.Cut(s, "\x1b[")
-		n += utf8.RuneCountInString(before)
+		n += columnsOf(before)
 		if !painted {
 			return n
 		}

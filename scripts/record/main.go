@@ -5,6 +5,7 @@
 //	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
 //	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
 //	script -qec "bash scripts/record/weirlogin.sh" /dev/null | go run ./scripts/record "weir login" > docs/login.svg
+//	script -qec "bash scripts/record/servers.sh" /dev/null | go run ./scripts/record > docs/servers.svg
 //	bash scripts/record/top.sh | go run ./scripts/record "weir top" > docs/top.svg
 //
 // What a browser showed is recorded by scripts/record/login.sh.
