@@ -2,14 +2,17 @@ package cli
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weir-mcp/weir/internal/config"
+	"github.com/weir-mcp/weir/internal/hosts"
 )
 
 // TestSnippetsLoad loads every piece of configuration that the documents show.
@@ -70,6 +73,8 @@ func documents(t *testing.T) []string {
 	return append(names, filepath.Join("..", "..", "README.md"))
 }
 
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
 type snippet struct{ language, text string }
 
 func snippetsOf(t *testing.T, name string) (all []snippet) {
@@ -78,7 +83,6 @@ func snippetsOf(t *testing.T, name string) (all []snippet) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fence := regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
 		all = append(all, snippet{m[1], m[2]})
 	}
@@ -118,18 +122,129 @@ func (s snippet) check(t *testing.T) {
 	}
 }
 
-// TestLinksLead follows the links of the documents to files beside them.
+// TestHostsOfTheReadme: for each host that weir knows, the README has the entry to write
+// by hand, and a program that reads it there starts weir.
+func TestHostsOfTheReadme(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range hosts.All() {
+		t.Run(h.ID, func(t *testing.T) {
+			_, about, there := strings.Cut(string(text), "**"+h.Title+"**")
+			m := fence.FindStringSubmatch(about)
+			if !there || m == nil {
+				t.Fatalf("there is no entry for %s", h.Title)
+			}
+			entry := m[2]
+			if m[1] == "sh" {
+				words := shellCommands(entry)[0]
+				entry = words[slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "{") })]
+			}
+			f, err := hosts.Machine{OS: "linux", Home: "/home/me"}.ReadText([]byte(entry), "weir")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(f.Servers) != 1 || !f.Servers[0].StartsWeir {
+				t.Errorf("got %+v, want weir", f.Servers)
+			}
+			if !strings.Contains(string(text), "| `weir install "+h.ID+"` |") {
+				t.Errorf("the README does not show how to install weir in %s", h.Title)
+			}
+		})
+	}
+}
+
+// TestLinksLead follows the links of the documents to files beside them, and to
+// headings.
 func TestLinksLead(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, name := range documents(t) {
+	link := regexp.MustCompile(`\]\(([^) ]+)\)|(?:src|srcset|href)="([^"]+)"`)
+	followed := 0
+	for _, name := range append(documents(t), filepath.Join("..", "..", "CHANGELOG.md")) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
-				t.Errorf("%s: link to %s: %v", filepath.Base(name), m[1], err)
+			to := m[1] + m[2]
+			if strings.Contains(to, "://") {
+				continue
 			}
+			followed++
+			if err := follow(t, name, to); err != nil {
+				t.Errorf("%s: link to %s: %v", filepath.Base(name), to, err)
+			}
+		}
+	}
+	if followed < 120 {
+		t.Errorf("followed %d links, want those of all documents", followed)
+	}
+	for _, wrong := range []string{"docs/nothing.md", "docs/policy.md#nothing", "#nothing"} {
+		if follow(t, filepath.Join("..", "..", "README.md"), wrong) == nil {
+			t.Errorf("%s leads somewhere", wrong)
+		}
+	}
+}
+
+// follow goes from a document where a link leads.
+func follow(t *testing.T, from, to string) error {
+	t.Helper()
+	path, anchor, _ := strings.Cut(to, "#")
+	target := from
+	if path != "" {
+		target = filepath.Join(filepath.Dir(from), filepath.FromSlash(path))
+	}
+	if _, err := os.Stat(target); err != nil {
+		return err
+	}
+	if anchor != "" && filepath.Ext(target) == ".md" && !slices.Contains(anchors(t, target), anchor) {
+		return fmt.Errorf("%s has no such heading", filepath.Base(target))
+	}
+	return nil
+}
+
+var (
+	heading     = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+	linkText    = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors are those of the headings of a document, as GitHub makes them.
+func anchors(t *testing.T, name string) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(string(text), ""), -1) {
+		words := notInAnchor.ReplaceAllString(strings.ToLower(linkText.ReplaceAllString(m[1], "$1")), "")
+		anchor := strings.ReplaceAll(strings.TrimSpace(words), " ", "-")
+		if n := count[anchor]; n > 0 {
+			all = append(all, fmt.Sprintf("%s-%d", anchor, n))
+		} else {
+			all = append(all, anchor)
+		}
+		count[anchor]++
+	}
+	return all
+}
+
+// TestPicturesAreDrawn: each picture is whole.
+func TestPicturesAreDrawn(t *testing.T) {
+	pictures, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.svg"))
+	if err != nil || len(pictures) < 5 {
+		t.Fatalf("got %q, %v, want the pictures of the documents", pictures, err)
+	}
+	for _, name := range pictures {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := xml.Unmarshal(text, new(struct {
+			XMLName xml.Name `xml:"svg"`
+		})); err != nil {
+			t.Errorf("%s: %v", filepath.Base(name), err)
 		}
 	}
 }
