@@ -135,6 +135,7 @@ var order = []place{
 	{"scripts/manual", []string{"internal/cli"}, "it writes down what the command line says of itself"},
 	{"scripts/release", nil, "it sees weir as a user of a release does"},
 	{"scripts/searchquality", []string{"aggregator/search"}, "it asks the index what hosts ask it"},
+	{"scripts/firstcall", nil, "it does what a person does who has only the program"},
 	{"scripts/record", nil, "it draws what a terminal shows"},
 	{
 		"scripts/rig",
@@ -222,8 +223,8 @@ var foreign = []struct {
 	{
 		"os/exec",
 		[]string{
-			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/gosdk", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/release", "scripts/rig",
-			"scripts/soak", "upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
+			"e2e/bridge", "internal/cli", "scripts/bench", "scripts/bench/gosdk", "scripts/bench/peer", "scripts/chaos", "scripts/conformance", "scripts/firstcall",
+			"scripts/release", "scripts/rig", "scripts/soak", "upstream/auth/login", "upstream/process", "upstream/transport", "upstream/upstreamtest/desktop",
 		},
 		"servers are started in one place, in groups that end with weir; cli starts weir for the demo, login a browser, which outlives it",
 	},

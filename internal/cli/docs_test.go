@@ -141,7 +141,7 @@ func TestHostsOfTheReadme(t *testing.T) {
 				words := shellCommands(entry)[0]
 				entry = words[slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "{") })]
 			}
-			f, err := hosts.Machine{OS: "linux", Home: "/home/me"}.ReadText([]byte(entry), "weir")
+			f, err := hosts.Machine{OS: "linux", Home: "/home/me"}.ReadPasted([]byte(entry), "weir")
 			if err != nil {
 				t.Fatal(err)
 			}
