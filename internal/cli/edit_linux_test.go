@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zalando/go-keyring"
 )
 
 // TestChangeIsAskedFor: on a terminal a change is written after a yes, and not
@@ -30,6 +32,30 @@ func TestChangeIsAskedFor(t *testing.T) {
 	code, seen := newTerminal(t).dialog(t, []string{"--config", config, "disable", "desk"}, `{enabled: false, command`, "", `Type "yes"`, "yes\n", "Written.")
 	if code != exitOK || !strings.Contains(read(), "desk: {enabled: false, command") {
 		t.Errorf("yes: got %d\n%s\n%s", code, seen, read())
+	}
+}
+
+// TestAddAsksAboutSecrets: on a terminal a secret that was written out is asked
+// about, one that stands as "-" is asked for, and both before the file is changed.
+func TestAddAsksAboutSecrets(t *testing.T) {
+	newHome(t)
+	keyring.MockInit()
+	config := writeConfig(t, twoServers)
+	const secret = "ghp_9876543210abcdefghijABCDEFGHIJ012345" // another than in the file
+	code, seen := newTerminal(t).dialog(t,
+		[]string{"--config", config, "add", "x", "https://x.example/mcp", "--no-try", "--header", "X-Api-Key=" + secret, "--header", "X-Other=-"},
+		"The secret for weir/x/X-Other (it is not shown): ", "typed\n",
+		`Type "yes" to move 1 secret into the keyring`, "yes\n",
+		`${keyring:weir/x/X-Api-Key}`, "",
+		`Type "yes" to write it`, "yes\n", "Written.")
+	text, err := os.ReadFile(config)
+	if code != exitOK || err != nil || !strings.Contains(string(text), `X-Other: "${keyring:weir/x/X-Other}"`) || strings.Contains(string(text), secret) {
+		t.Errorf("got %d, %v\n%s\n%s", code, err, seen, text)
+	}
+	for account, want := range map[string]string{"x/X-Api-Key": secret, "x/X-Other": "typed"} {
+		if got, err := keyring.Get("weir", account); got != want || err != nil {
+			t.Errorf("%s: got %q, %v", account, got, err)
+		}
 	}
 }
 
