@@ -39,13 +39,22 @@ var rooms = []struct {
 	{"vscode", 128},
 }
 
-// roomOf is how many tools a host bears that calls itself so.
-func roomOf(client string) int {
+// KnownRoom is how many tools a host bears that calls itself so; it reports false
+// where that is not known. No other table has these numbers.
+func KnownRoom(client string) (room int, known bool) {
 	client = strings.ToLower(client)
-	for _, known := range rooms {
-		if strings.Contains(client, known.name) {
-			return known.room
+	for _, r := range rooms {
+		if strings.Contains(client, r.name) {
+			return r.room, true
 		}
+	}
+	return 0, false
+}
+
+// roomOf is how many tools a host is shown that calls itself so.
+func roomOf(client string) int {
+	if room, known := KnownRoom(client); known {
+		return room
 	}
 	return defaultRoom
 }

@@ -42,7 +42,11 @@ var order = []place{
 		"each package owns its part of the configuration; only cli stands above it",
 	},
 	{"internal/formats", []string{"aggregator/namespace", "upstream/jsonrpc"}, "an API takes a definition or not, wherever the tool is"},
-	{"internal/hosts", []string{"aggregator/redact", "internal/config", "policy", "upstream/jsonrpc", "upstream/state"}, "what a host has becomes what weir has; nobody below knows that there are hosts"},
+	{
+		"internal/hosts",
+		[]string{"aggregator", "aggregator/redact", "internal/config", "policy", "upstream/jsonrpc", "upstream/state"},
+		"what a host has becomes what weir has; nobody below knows that there are hosts, but for the names that they give themselves",
+	},
 	{"internal/live", []string{"upstream/state"}, "how a weir is is told as it is; who finds it out stands above"},
 	{"internal/prelude", nil, "it is there before what it speaks for, and whatever it imported would come before it"},
 	{"internal/prelude/keep", []string{"internal/prelude", "upstream/state"}, "a record is a file, made in peace"},
