@@ -27,7 +27,7 @@ var order = []place{
 		"internal/cli",
 		[]string{
 			"aggregator", "aggregator/approval", "aggregator/audit", "aggregator/canonical", "aggregator/catalog", "aggregator/namespace", "aggregator/pins", "aggregator/redact", "aggregator/telemetry",
-			"internal/config", "internal/demo", "internal/formats", "internal/hostedit", "internal/hosts", "internal/live", "internal/prelude", "internal/prelude/keep", "internal/resident", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
+			"internal/config", "internal/demo", "internal/doctor", "internal/formats", "internal/hostedit", "internal/hosts", "internal/live", "internal/prelude", "internal/prelude/keep", "internal/resident", "internal/spell", "internal/watch", "policy", "upstream", "upstream/auth", "upstream/auth/credentials", "upstream/auth/keyring", "upstream/auth/login",
 			"upstream/jsonrpc", "upstream/pipe", "upstream/process", "upstream/state",
 		},
 		"the front of the house wires all of it",
@@ -41,6 +41,7 @@ var order = []place{
 		},
 		"each package owns its part of the configuration; only cli stands above it",
 	},
+	{"internal/doctor", []string{"internal/hosts", "upstream/jsonrpc"}, "what is wrong follows from facts; who finds those out stands above"},
 	{"internal/formats", []string{"aggregator/namespace", "upstream/jsonrpc"}, "an API takes a definition or not, wherever the tool is"},
 	{
 		"internal/hosts",

@@ -45,12 +45,13 @@ func newExpander(path string, sources *Sources) *expander {
 
 // lookup returns the value of a variable.
 func (e *expander) lookup(name string) (value string, ok bool) {
-	e.sources.lookedUp(name)
-	if value, ok = os.LookupEnv(name); ok {
+	kept, isKept := e.vars[name]
+	value, ok = os.LookupEnv(name)
+	e.sources.lookedUp(name, ok && !isKept)
+	if ok {
 		return value, true
 	}
-	value, ok = e.vars[name]
-	return value, ok
+	return kept, isKept
 }
 
 // expand replaces the references in text but for those to files and the keyring,

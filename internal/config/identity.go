@@ -26,8 +26,9 @@ func (m *serverMaker) identity() []byte {
 	id = append(id, authIdentity(&s.Auth)...)
 	inherited := make(map[string]string, len(s.InheritEnv))
 	for _, name := range s.InheritEnv {
-		m.e.sources.lookedUp(name)
-		inherited[name] = os.Getenv(name)
+		value, isSet := os.LookupEnv(name)
+		m.e.sources.lookedUp(name, isSet)
+		inherited[name] = value
 	}
 	return id.pairs("inherited", inherited)
 }

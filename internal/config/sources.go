@@ -12,6 +12,7 @@ import (
 type Sources struct {
 	read      []reading
 	variables []string
+	fleeting  []string // of the variables, those that only the environment has
 }
 
 // A reading is one file at one time.
@@ -40,11 +41,24 @@ func newReading(path string, limit int64, data []byte, err error) reading {
 	return r
 }
 
-// lookedUp adds a variable of the environment.
-func (s *Sources) lookedUp(name string) {
-	if s != nil {
-		s.variables = append(s.variables, name)
+// lookedUp adds a variable. fleeting is that nothing but the environment of this
+// process has it.
+func (s *Sources) lookedUp(name string, fleeting bool) {
+	if s == nil {
+		return
 	}
+	s.variables = append(s.variables, name)
+	if fleeting {
+		s.fleeting = append(s.fleeting, name)
+	}
+}
+
+// Fleeting are the variables whose values came from the environment and stand
+// nowhere else: another process may not have them.
+func (s *Sources) Fleeting() []string {
+	names := slices.Clone(s.fleeting)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Variables are the names of those that were looked up, whether they are set or

@@ -140,3 +140,22 @@ func TestSourcesAgain(t *testing.T) {
 		t.Error("another file is taken for the one that was loaded")
 	}
 }
+
+// TestFleeting: what stands in env_file is there for every process, what only the
+// environment has is not.
+func TestFleeting(t *testing.T) {
+	path := write(t, "mcp.yaml", "env_file: env\nservers: {a: {command: x, args: ['${KEPT}', '${PASSING}', '${NEVER:-x}'], inherit_env: [HANDED_ON]}}\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "env"), []byte("KEPT=1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KEPT", "2")
+	t.Setenv("PASSING", "3")
+	t.Setenv("HANDED_ON", "4")
+	sources := &Sources{}
+	if _, err := Load(Options{Path: path, Sources: sources}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sources.Fleeting(), []string{"HANDED_ON", "PASSING"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -28,10 +28,6 @@ type Limits struct {
 	FirstTurn, Start time.Duration
 
 	Environment Environment
-
-	// Drops are keywords at the root of a tool's schema for which the host leaves the
-	// tool out.
-	Drops []string
 }
 
 // A NameLimit is how long the name of a tool may be, in characters, with what the
@@ -111,7 +107,6 @@ var limits = map[string]Limits{
 		FirstTurn:   30 * time.Second, // 2 s in 2.1.197
 		Start:       30 * time.Second,
 		Environment: Whole,
-		Drops:       []string{"allOf", "if"},
 	},
 	Cursor.ID: {
 		Client:      "cursor-vscode",

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -136,4 +137,21 @@ func (f *Finder) loginPath(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
+}
+
+// desktopPaths are what desktops start programs with, by system, where no start-up
+// file of a shell has been read: launchd's on macOS, on Linux what systemd and
+// common display managers set. On Windows it is that of all programs.
+var desktopPaths = map[string]string{
+	"darwin": "/usr/bin:/bin:/usr/sbin:/sbin",
+	"linux":  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+// DesktopPath is the PATH of a program that a desktop has started; own is that of
+// this process, which it is where desktops have no other.
+func DesktopPath(own string) string {
+	if path, known := desktopPaths[runtime.GOOS]; known {
+		return path
+	}
+	return own
 }
