@@ -56,6 +56,14 @@ func (a *app) complete(root *cobra.Command) {
 	if err := root.RegisterFlagCompletionFunc("profile", a.completeProfiles); err != nil {
 		panic(err) // there is such a flag
 	}
+	doctor, _, err := root.Find([]string{"doctor"})
+	if err == nil {
+		err = doctor.RegisterFlagCompletionFunc("server", matching(servers))
+	}
+	if err != nil {
+		panic(err) // there is such a flag
+	}
+	completeFlag(root, "doctor", "host", hostIDs()...)
 	completeFlag(root, "tools", "format", append([]string{"table", "json"}, apis...)...)
 	completeFlag(root, "call", "from", apis...)
 	for _, command := range []string{"import", "install", "add"} {

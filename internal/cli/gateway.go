@@ -68,6 +68,11 @@ func longest(servers []aggregator.Server) time.Duration {
 // openGateway starts a weir and shakes hands with it. It has logins of its own to
 // use where cfg has none, and opens no browser for another one.
 func (a *app) openGateway(ctx context.Context, cfg aggregator.Config) (*gateway, error) {
+	return a.openGatewayAs(ctx, cfg, ownClient)
+}
+
+// openGatewayAs is openGateway for a host that calls itself so.
+func (a *app) openGatewayAs(ctx context.Context, cfg aggregator.Config, client string) (*gateway, error) {
 	weirIn, hostOut := io.Pipe()
 	hostIn, weirOut := io.Pipe()
 	g := &gateway{began: time.Now(), served: make(chan struct{})}
@@ -82,7 +87,7 @@ func (a *app) openGateway(ctx context.Context, cfg aggregator.Config) (*gateway,
 		_ = weirOut.CloseWithError(err) // the host reads it
 	}()
 	g.host = newHost(hostIn, hostOut)
-	if _, err := g.host.initialize(ctx); err != nil {
+	if _, err := g.host.initializeAs(ctx, client); err != nil {
 		g.close()
 		return nil, err
 	}

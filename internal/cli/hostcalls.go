@@ -16,10 +16,18 @@ type greeting struct {
 	Instructions string
 }
 
+// ownClient is how weir's commands call themselves.
+const ownClient = "weir-cli"
+
 // initialize shakes hands.
 func (h *host) initialize(ctx context.Context) (*greeting, error) {
-	params := fmt.Appendf(nil, `{"protocolVersion":%s,"capabilities":{},"clientInfo":{"name":"weir-cli","version":%s}}`,
-		quoted(hostRevision), quoted(version))
+	return h.initializeAs(ctx, ownClient)
+}
+
+// initializeAs is initialize of a host that calls itself so.
+func (h *host) initializeAs(ctx context.Context, client string) (*greeting, error) {
+	params := fmt.Appendf(nil, `{"protocolVersion":%s,"capabilities":{},"clientInfo":{"name":%s,"version":%s}}`,
+		quoted(hostRevision), quoted(client), quoted(version))
 	result, err := h.call(ctx, "initialize", params)
 	if err != nil {
 		return nil, fmt.Errorf("initializing: %w", err)

@@ -55,13 +55,16 @@ var errNotAsked = errors.New("no server is asked here")
 
 // lookOutQuietly is lookOut with what is stored: no server is started or asked.
 func (a *app) lookOutQuietly(ctx context.Context, named policy.Principal) (*lookout, error) {
-	return a.lookOutWith(ctx, named, func(cfg *aggregator.Config) {
-		for i := range cfg.Servers {
-			// What is switched off shows nothing; what is broken, what it had.
-			cfg.Servers[i].Disabled, cfg.Servers[i].Broken = false, errNotAsked
-		}
-		cfg.Patience = time.Nanosecond
-	})
+	return a.lookOutWith(ctx, named, onlyStored)
+}
+
+// onlyStored has a weir go by what is stored: no server is started or asked.
+func onlyStored(cfg *aggregator.Config) {
+	for i := range cfg.Servers {
+		// What is switched off shows nothing; what is broken, what it had.
+		cfg.Servers[i].Disabled, cfg.Servers[i].Broken = false, errNotAsked
+	}
+	cfg.Patience = time.Nanosecond
 }
 
 func (a *app) lookOutWith(ctx context.Context, named policy.Principal, adjust func(*aggregator.Config)) (*lookout, error) {

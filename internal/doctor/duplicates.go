@@ -9,21 +9,14 @@ import (
 
 // duplicates are servers and tools that are there twice.
 func duplicates(f *Facts) (all []Finding) {
-	same := map[string]string{} // server -> the first like it
-	first := map[string]string{}
+	same := f.repeated()
 	for _, s := range f.Servers {
-		if s.Address == "" || s.Disabled {
-			continue
-		}
-		if other, twice := first[s.Address]; twice {
-			same[s.Name] = other
+		if other := same[s.Name]; other != "" {
 			all = append(all, Finding{
 				Severity: Warning, Subject: s.Name, Text: fmt.Sprintf("it is the same server as %s, so all of its tools are there twice", other),
 				Remedy: "weir remove " + s.Name,
 			})
-			continue
 		}
-		first[s.Address] = s.Name
 	}
 	all = append(all, sameTools(f, same)...)
 	for _, h := range f.Hosts {
@@ -40,6 +33,34 @@ func duplicates(f *Facts) (all []Finding) {
 	}
 	if len(all) == 0 && len(f.Tools) > 0 {
 		return []Finding{{Severity: OK, Text: "no server and no tool is there twice"}}
+	}
+	return all
+}
+
+// repeated are the servers that are the same as one before, with that one.
+func (f *Facts) repeated() map[string]string {
+	same, first := map[string]string{}, map[string]string{}
+	for _, s := range f.Servers {
+		if s.Address == "" || s.Disabled {
+			continue
+		}
+		if other, twice := first[s.Address]; twice {
+			same[s.Name] = other
+			continue
+		}
+		first[s.Address] = s.Name
+	}
+	return same
+}
+
+// different are the servers without those that are repeated: what is to be said of one
+// is said once.
+func (f *Facts) different() (all []Server) {
+	same := f.repeated()
+	for _, s := range f.Servers {
+		if same[s.Name] == "" {
+			all = append(all, s)
+		}
 	}
 	return all
 }

@@ -55,12 +55,17 @@ func everywhere(f *Facts) string {
 	return strings.Join(titles, ", ")
 }
 
-// entries are those of a host; the one that weir would have, if it has none.
-func (h Host) entries() []Entry {
-	if len(h.Entries) > 0 {
-		return h.Entries
+// entries are those of a host that work; the one that weir would have, if it has none.
+func (h Host) entries() (all []Entry) {
+	for _, e := range h.Entries {
+		if !e.Off && !e.Missing && e.Usage == "" {
+			all = append(all, e)
+		}
 	}
-	return []Entry{{Name: assumedEntry}}
+	if len(h.Entries) == 0 {
+		return []Entry{{Name: assumedEntry}}
+	}
+	return all
 }
 
 // isIn reports whether weir is in the host already.
@@ -91,7 +96,7 @@ func tooLong(f *Facts, h Host) (all []Finding) {
 		return nil
 	}
 	for _, e := range h.entries() {
-		for _, s := range f.Servers {
+		for _, s := range f.different() {
 			var long []string
 			for _, t := range e.shown(f) {
 				if n := limit.Length(e.Name, t.Exposed); t.Server == s.Name && n > limit.Most {
@@ -155,7 +160,7 @@ func initials(name string) string {
 
 // hashed are the names that weir had to make otherwise.
 func hashed(f *Facts) (all []Finding) {
-	for _, s := range f.Servers {
+	for _, s := range f.different() {
 		var made []string
 		for _, t := range f.Tools {
 			if t.Server == s.Name && t.Made {

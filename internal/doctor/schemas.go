@@ -97,7 +97,7 @@ func schemas(f *Facts) (all []Finding) {
 		return nil
 	}
 	for _, one := range flaws {
-		for _, s := range f.Servers {
+		for _, s := range f.different() {
 			var hit []string
 			for _, t := range f.Tools {
 				if t.Server != s.Name {
