@@ -19,7 +19,8 @@ type multiplexer struct {
 	socket string
 }
 
-// inTmux starts a command of the user's in a window of this size.
+// inTmux starts a command of the user's in a window of this size. When it has ended, the
+// window shows its exit code: tmux itself does not always come to know that.
 func (u *user) inTmux(t *testing.T, width, height int, args ...string) *multiplexer {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -28,7 +29,8 @@ func (u *user) inTmux(t *testing.T, width, height int, args ...string) *multiple
 	m := &multiplexer{t, filepath.Join(t.TempDir(), "tmux")}
 	cmd := u.command(args...)
 	words := append([]string{"new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env"}, cmd.Env...)
-	m.run(append(append(words, "TERM=screen", cmd.Path), cmd.Args[1:]...)...)
+	words = append(words, "TERM=screen", "sh", "-c", `"$@"; echo "exit code $?"; exec cat`, "sh")
+	m.run(append(append(words, cmd.Path), cmd.Args[1:]...)...)
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", m.socket, "kill-server").Run() })
 	return m
 }
@@ -53,7 +55,7 @@ func (m *multiplexer) shows(pattern string) string {
 // ends waits until the command has ended well.
 func (m *multiplexer) ends() {
 	m.t.Helper()
-	m.tells("^1 0$", "display-message", "-p", "#{pane_dead} #{pane_dead_status}")
+	m.shows(`(?m)^exit code 0$`)
 }
 
 // tells asks tmux until it says what the pattern says.
@@ -112,7 +114,6 @@ func TestTop(t *testing.T) {
 			m.shows(`Nothing waits for your approval`)
 			m.press("x")
 			m.shows(`(?m)^> up +`)
-			m.run("set-option", "-g", "remain-on-exit", "on")
 			m.press("q")
 			m.ends()
 		})

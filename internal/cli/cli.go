@@ -107,7 +107,8 @@ hosts and names.`,
 		Example: `  weir demo                       see it work; needs nothing but the binary
   weir tools                      what a host would be offered
   weir call files__read_file path=notes.txt
-  weir servers                    connect to every server and say how it went`,
+  weir servers                    connect to every server and say how it went
+  weir doctor                     what is wrong, and how to mend it`,
 		Args:          a.noCommand,
 		RunE:          a.runBare,
 		SilenceErrors: true,

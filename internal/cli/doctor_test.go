@@ -1,18 +1,29 @@
 package cli
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weir-mcp/weir/aggregator"
 	"github.com/weir-mcp/weir/internal/doctor"
+	"github.com/weir-mcp/weir/internal/hosts"
+	"github.com/weir-mcp/weir/upstream"
+	"github.com/weir-mcp/weir/upstream/process"
 )
 
 func TestWrapText(t *testing.T) {
@@ -222,4 +233,91 @@ profiles: {small: {servers: [other], expose: all}}
 	}
 	entry("weir", "serve", "--profile", "no-such")
 	weir(t, "--config", path, "doctor").wants(t, exitPartly, "cannot be used", "no-such")
+}
+
+// illFacts are those of a weir with many troubles. Servers have their own words in it.
+func illFacts() doctor.Facts {
+	claude := doctor.Host{Host: hosts.ClaudeCode, Entries: []doctor.Entry{{Name: "weir", File: "~/.claude.json"}}}
+	codex := doctor.Host{Host: hosts.Codex, Entries: []doctor.Entry{{Name: "weir", File: "~/.codex/config.toml", Command: "~/old/weir", Missing: true}}}
+	return doctor.Facts{
+		Version: version, Asked: true,
+		Config: doctor.Config{Path: "~/.config/weir/mcp.yaml", Mode: 0o600, Shown: doctor.ShowAll, Disabled: []string{"old"}},
+		Servers: []doctor.Server{
+			{Name: "files", State: "ready", Transport: "stdio", Era: "legacy", Protocol: "2025-11-25", Connected: 312 * time.Millisecond, Listed: 1400 * time.Millisecond, Tools: 14, Tokens: 2811},
+			{Name: "a-server-with-a-name-of-32-chars", State: "ready", Transport: "websocket", Era: "modern", Protocol: "2026-07-28", Connected: 40 * time.Millisecond, Listed: 41 * time.Millisecond, Tools: 210, Tokens: 61234},
+			{Name: "linear", State: "needs_login", Transport: "http", Error: "a login is needed", Cause: doctor.ByLogin},
+			{
+				Name: "search", State: "backoff", Transport: "stdio", Error: "the server ended before it was ready (exit status 1)", Cause: doctor.ByEnd,
+				Said: "Fehler: \x1b[31mSchlüssel fehlt\u202e 鍵がありません", Program: &doctor.Program{Command: "npx", Found: "/home/u/.nvm/versions/node/v22.1.0/bin/npx"},
+			},
+			{Name: "old", State: "disabled", Transport: "stdio", Disabled: true},
+		},
+		Tools:     []doctor.Tool{{Server: "files", Name: "t", Exposed: "files__t", Definition: []byte(`{"inputSchema":{"type":"object","oneOf":[]}}`), Tokens: 64045}},
+		Hosts:     []doctor.Host{claude, codex},
+		Variables: []string{"GITHUB_TOKEN"},
+		Logins:    []doctor.Login{{Server: "github", State: doctor.LoginExpired}},
+		Files:     doctor.Files{Folders: []doctor.Folder{{Path: "/home/u/.local/state/weir", Holds: "logins, pins and records", Mode: 0o755}}},
+		Running:   []doctor.Running{{PID: 4711, Version: "0.0.9", Hosts: []string{"Claude Code 2.1.330"}}},
+	}
+}
+
+// TestDoctorScreens draws the report in several widths; no line is wider than the
+// screen, and nothing of a server moves the cursor.
+func TestDoctorScreens(t *testing.T) {
+	newHome(t)
+	for _, width := range []int{80, 160, 60} {
+		name := fmt.Sprintf("doctor%d.txt", width)
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			a := &app{Process: Process{Stdout: &out, Environ: []string{fmt.Sprintf("COLUMNS=%d", width)}}}
+			c := &checkup{app: a, facts: illFacts()}
+			r := &report{app: a, checkup: c, findings: c.findings()}
+			r.print()
+			for line := range strings.Lines(out.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if n := utf8.RuneCountInString(line); n > width || strings.ContainsAny(line, "\x1b\u202e") {
+					t.Errorf("a line has %d characters: %q", n, line)
+				}
+			}
+			golden(t, name, out.String())
+		})
+	}
+}
+
+// TestCauses: what keeps a server from being used is found out by what the error is, not
+// by what it says.
+func TestCauses(t *testing.T) {
+	fault := func(err error) *upstream.Fault { return &upstream.Fault{Server: "a", Text: "x", Err: err} }
+	for _, tt := range []struct {
+		name   string
+		status aggregator.ServerStatus
+		want   doctor.Cause
+	}{
+		{"nothing", aggregator.ServerStatus{}, doctor.ByTime},
+		{"login", aggregator.ServerStatus{Status: upstream.Status{State: upstream.NeedsLogin}}, doctor.ByLogin},
+		{"program", failedBy("stdio", upstream.ConnectionError{Fault: fault(&process.FindError{Command: "x", Err: exec.ErrNotFound})}), doctor.ByProgram},
+		{"end", failedBy("stdio", upstream.ConnectionError{Fault: fault(io.EOF)}), doctor.ByEnd},
+		{"lost", failedBy("http", upstream.ConnectionError{Fault: fault(io.EOF)}), ""},
+		{"certificate", failedBy("http", upstream.ConnectionError{Fault: fault(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})}), doctor.ByCertificate},
+		{"authority", failedBy("http", upstream.ConnectionError{Fault: fault(x509.UnknownAuthorityError{})}), doctor.ByCertificate},
+		{"name", failedBy("http", upstream.ConnectionError{Fault: fault(&net.DNSError{Name: "x"})}), doctor.ByName},
+		{"refusal", failedBy("http", upstream.ConnectionError{Fault: fault(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}), doctor.ByRefusal},
+		{"configuration", failedBy("stdio", upstream.ConfigurationError{Fault: fault(nil)}), doctor.ByConfig},
+		{"time", failedBy("http", upstream.TimeoutError{Fault: fault(nil)}), doctor.ByTime},
+		{"credentials", failedBy("http", upstream.AuthenticationError{Fault: fault(nil)}), doctor.ByCredentials},
+		{"rights", failedBy("http", upstream.AuthorizationError{Fault: fault(nil)}), doctor.ByCredentials},
+		{"address", failedBy("http", upstream.TransportError{Fault: fault(nil)}), doctor.ByAddress},
+		{"protocol", failedBy("stdio", upstream.ProtocolError{Fault: fault(nil)}), doctor.ByProtocol},
+		{"no JSON", failedBy("stdio", upstream.SerializationError{Fault: fault(nil)}), doctor.ByProtocol},
+		{"rate", failedBy("http", upstream.RateLimitError{Fault: fault(nil)}), ""},
+		{"unknown", failedBy("http", io.EOF), ""},
+	} {
+		if got := causeOf(tt.status); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func failedBy(transport string, err error) aggregator.ServerStatus {
+	return aggregator.ServerStatus{Transport: transport, Status: upstream.Status{State: upstream.Backoff, Reason: err}}
 }

@@ -33,12 +33,15 @@ func (c *checkup) configuration() {
 	file, sources, err := c.loadWithSources()
 	if err != nil {
 		c.broken = err
-		facts.Broken = strings.Split(err.Error(), "\n")
+		facts.Broken = strings.Split(homeless(err.Error()), "\n")
 		return
 	}
 	c.file = file
 	c.facts.Variables = sources.Fleeting()
-	facts.Missing, facts.Empty, facts.Warnings, facts.Denied = file.Path == "", file.Empty, file.Warnings, file.Denied
+	facts.Missing, facts.Empty, facts.Denied = file.Path == "", file.Empty, file.Denied
+	for _, text := range file.Warnings {
+		facts.Warnings = append(facts.Warnings, homeless(text))
+	}
 	facts.Shown = exposureWord(file.Expose)
 	if info, err := os.Stat(path); err == nil && runtime.GOOS != "windows" {
 		facts.Mode = info.Mode().Perm()

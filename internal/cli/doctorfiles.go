@@ -244,7 +244,7 @@ func (c *checkup) runningWeirs(ctx context.Context) {
 		return // there is no place where they could be found
 	}
 	for _, w := range weirs {
-		c.facts.Running = append(c.facts.Running, doctor.Running{PID: w.PID, Version: w.Version, Hosts: w.Hosts, Problem: w.Problem})
+		c.facts.Running = append(c.facts.Running, doctor.Running{PID: w.PID, Version: w.Version, Hosts: w.Hosts, Config: w.Config, Problem: w.Problem})
 	}
 	for _, err := range unanswered {
 		c.facts.Unanswered = append(c.facts.Unanswered, err.Error())

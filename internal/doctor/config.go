@@ -8,7 +8,7 @@ import (
 func configuration(f *Facts) (all []Finding) {
 	c := &f.Config
 	for _, why := range c.Broken {
-		all = append(all, Finding{Severity: Problem, Subject: c.Path, Text: why, Remedy: "correct it and save it: weirs that run read it again then"})
+		all = append(all, Finding{Severity: Problem, Subject: c.placeOf(why), Text: why, Remedy: "correct it and save it: weirs that run read it again then"})
 	}
 	switch {
 	case len(c.Broken) > 0:
@@ -21,7 +21,9 @@ func configuration(f *Facts) (all []Finding) {
 		return []Finding{{Severity: Note, Subject: c.Path, Text: "the file is empty, so there are no servers", Remedy: "weir import, or weir add"}}
 	}
 	for _, text := range c.Warnings {
-		all = append(all, Finding{Severity: Warning, Subject: c.Path, Text: text})
+		if c.Denied == "" || !strings.Contains(text, c.Denied) { // that is said below
+			all = append(all, Finding{Severity: Warning, Subject: c.placeOf(text), Text: text})
+		}
 	}
 	if c.Notice != "" {
 		all = append(all, Finding{Severity: Problem, Subject: c.Path, Text: c.Notice})
@@ -49,6 +51,14 @@ func configuration(f *Facts) (all []Finding) {
 		return []Finding{{Severity: OK, Subject: c.Path, Text: counted(len(f.Servers), "server", "servers")}}
 	}
 	return all
+}
+
+// placeOf is the path of the file, unless a text says it by itself.
+func (c *Config) placeOf(text string) string {
+	if strings.HasPrefix(text, c.Path) {
+		return ""
+	}
+	return c.Path
 }
 
 // openness is about secrets that stand in the file.

@@ -56,6 +56,8 @@ func TestConfiguration(t *testing.T) {
 		{"broken", with(func(c *Config) { c.Broken = []string{"mcp.yaml:2: one", "mcp.yaml:3: two"} }), []string{
 			"problem ~/mcp.yaml: mcp.yaml:2: one → correct it", "problem ~/mcp.yaml: mcp.yaml:3: two",
 		}},
+		{"broken, and said where", with(func(c *Config) { c.Broken = []string{"~/mcp.yaml:2: one"} }), []string{"problem : ~/mcp.yaml:2: one"}},
+		{"denied, and warned of it", with(func(c *Config) { c.Denied, c.Warnings = "no key", []string{"everything is denied: no key"} }), []string{"problem ~/mcp.yaml: no key"}},
 		{"none", with(func(c *Config) { c.Missing = true }), []string{"note ~/mcp.yaml: no configuration yet → weir import"}},
 		{"no place", with(func(c *Config) { c.Path = "" }), []string{"problem : no place → --config"}},
 		{"empty", with(func(c *Config) { c.Empty = true }), []string{"note ~/mcp.yaml: empty → weir add"}},
@@ -126,7 +128,7 @@ func TestPrograms(t *testing.T) {
 		{"none", Facts{Servers: []Server{{Name: "a"}}}, nil},
 		{"everywhere", of(Program{Command: "sh", Found: "/bin/sh", Desktop: "/bin/sh"}), []string{"ok : desktops find them too"}},
 		{"nowhere", of(Program{Command: "uvx"}), []string{`problem a: no program "uvx" → install uv,`}},
-		{"said already", Facts{Servers: []Server{{Name: "a", Error: "x", Cause: ByProgram, Program: &Program{Command: "uvx"}}}}, []string{"ok : desktops"}},
+		{"said already", Facts{Servers: []Server{{Name: "a", Error: "x", Cause: ByProgram, Program: &Program{Command: "uvx"}}}}, nil},
 		{"here only", of(Program{Command: "npx", Found: "/home/u/.nvm/versions/node/v22/bin/npx"}), []string{
 			`warning a: in /home/u/.nvm/versions/node/v22/bin (nvm): → login shell`,
 		}},
@@ -335,6 +337,9 @@ func TestRunning(t *testing.T) {
 	check(t, running, []row{
 		{"none", Facts{}, []string{"ok : no weir is running"}},
 		{"well", Facts{Version: "1", Running: []Running{{PID: 1, Version: "1"}}}, []string{"ok : 1 weir is running"}},
+		{"another file", Facts{Config: well, Version: "1", Running: []Running{{PID: 1, Version: "1", Config: "~/mcp.yaml"}, {PID: 2, Version: "1", Config: "~/o.yaml"}}}, []string{
+			"note weir 2: another configuration, ~/o.yaml → weir doctor --config ~/o.yaml",
+		}},
 		{"old, stuck, silent", Facts{Version: "2", Unanswered: []string{"asking the weir 7-x: timeout"}, Running: []Running{
 			{PID: 1, Version: "1", Hosts: []string{"Cursor 1.7"}}, {PID: 2, Version: "2", Problem: "mcp.yaml:1: no"},
 		}}, []string{

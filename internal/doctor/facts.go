@@ -201,5 +201,6 @@ type Running struct {
 	PID     int
 	Version string
 	Hosts   []string
+	Config  string // the file that it serves
 	Problem string
 }

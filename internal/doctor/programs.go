@@ -46,10 +46,10 @@ func programs(f *Facts) (all []Finding) {
 		if s.Program == nil || s.Disabled {
 			continue
 		}
-		started++
 		if s.Cause == ByProgram && s.Error != "" {
 			continue // it is said of the server
 		}
+		started++
 		if found := s.Program.finding(); found != nil {
 			found.Subject = s.Name
 			all = append(all, *found)

@@ -19,6 +19,12 @@ func running(f *Facts) (all []Finding) {
 				Remedy: "restart " + host,
 			})
 		}
+		if w.Config != "" && w.Config != f.Config.Path {
+			all = append(all, Finding{
+				Severity: Note, Subject: subject, Text: fmt.Sprintf("it serves %s with another configuration, %s", host, w.Config),
+				Remedy: "weir doctor --config " + shellWord(w.Config),
+			})
+		}
 		if w.Problem != "" {
 			all = append(all, Finding{
 				Severity: Warning, Subject: subject, Text: fmt.Sprintf("it goes on with an older configuration for %s: %s", host, w.Problem),

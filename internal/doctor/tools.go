@@ -83,7 +83,7 @@ func tooDear(f *Facts) *Finding {
 	first := slices.MaxFunc(f.Servers, func(a, b Server) int { return cmp.Compare(a.Tokens, b.Tokens) })
 	return &Finding{
 		Severity: Note,
-		Text: fmt.Sprintf("%s cost about %d tokens in every conversation, %s alone %d",
+		Text: fmt.Sprintf("%s: about %d tokens in every conversation, %s alone %d",
 			counted(len(f.Tools), "tool", "tools"), all, first.Name, first.Tokens),
 		Remedy: "a profile with expose: auto lists them only where there is room (docs/tokens.md); weir tools --tokens says which are dear",
 	}

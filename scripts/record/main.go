@@ -1,11 +1,12 @@
-// Record draws what a terminal showed: docs/demo.svg, and docs/policy.svg and
-// docs/login.svg of a folder with the configuration that is in scripts/record.
+// Record draws what a terminal showed: docs/demo.svg, and docs/policy.svg,
+// docs/login.svg and docs/doctor.svg of a folder with the configuration that is in scripts/record.
 //
 //	go build -o ~/bin/weir .
 //	script -qec "weir demo" /dev/null | go run ./scripts/record "weir demo" > docs/demo.svg
 //	script -qec "bash scripts/record/policy.sh" /dev/null | go run ./scripts/record > docs/policy.svg
 //	script -qec "bash scripts/record/weirlogin.sh" /dev/null | go run ./scripts/record "weir login" > docs/login.svg
 //	script -qec "bash scripts/record/servers.sh" /dev/null | go run ./scripts/record > docs/servers.svg
+//	script -qec "bash scripts/record/doctor.sh" /dev/null | go run ./scripts/record "weir doctor" > docs/doctor.svg
 //	bash scripts/record/top.sh | go run ./scripts/record "weir top" > docs/top.svg
 //
 // What a browser showed is recorded by scripts/record/login.sh.
