@@ -156,7 +156,9 @@ func (c *checkup) gather(ctx context.Context) error {
 	programs := make(chan map[string]*doctor.Program, 1)
 	slow.Go(func() { programs <- c.programs(ctx) })
 	err := c.servers(ctx)
+	w := c.wait("asking your login shell and the keyring")
 	slow.Wait()
+	w.stop()
 	if err != nil {
 		return err
 	}

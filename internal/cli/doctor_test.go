@@ -24,6 +24,7 @@ import (
 	"github.com/weir-mcp/weir/internal/hosts"
 	"github.com/weir-mcp/weir/upstream"
 	"github.com/weir-mcp/weir/upstream/process"
+	"github.com/weir-mcp/weir/upstream/state"
 )
 
 func TestWrapText(t *testing.T) {
@@ -320,4 +321,23 @@ func TestCauses(t *testing.T) {
 
 func failedBy(transport string, err error) aggregator.ServerStatus {
 	return aggregator.ServerStatus{Transport: transport, Status: upstream.Status{State: upstream.Backoff, Reason: err}}
+}
+
+// TestHeldLocks: a lock that somebody keeps is told from one that was left behind.
+func TestHeldLocks(t *testing.T) {
+	folder := state.At(t.TempDir())
+	for _, name := range []string{"free", "kept"} {
+		unlock, err := folder.Lock(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "free" {
+			unlock()
+			continue
+		}
+		defer unlock()
+	}
+	if diff := cmp.Diff([]string{"kept"}, heldLocks(t.Context(), folder, []string{"free", "kept"})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }

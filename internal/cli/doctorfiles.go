@@ -117,6 +117,7 @@ func reasonOnly(err error) error {
 func (c *checkup) stateFiles(ctx context.Context, folder state.Folder) {
 	facts := &c.facts.Files
 	names, _ := folder.Names()
+	var locks []string
 	for _, name := range names[:min(len(names), maxCounted)] {
 		path := folder.Path(name)
 		info, err := os.Lstat(path)
@@ -129,9 +130,12 @@ func (c *checkup) stateFiles(ctx context.Context, folder state.Folder) {
 		case isOpen(info.Mode()):
 			facts.Open = append(facts.Open, doctor.File{Path: path, Mode: info.Mode().Perm()})
 		}
-		if lock, ok := strings.CutSuffix(name, ".lock"); ok && isHeld(ctx, folder, lock) {
-			facts.Locked = append(facts.Locked, name)
+		if lock, ok := strings.CutSuffix(name, ".lock"); ok {
+			locks = append(locks, lock)
 		}
+	}
+	for _, name := range heldLocks(ctx, folder, locks) {
+		facts.Locked = append(facts.Locked, name+".lock")
 	}
 }
 
@@ -146,16 +150,33 @@ func isTemporary(name string) bool {
 	return ok && whole != "" && state.IsTemporaryOf(name, whole)
 }
 
-// isHeld reports whether somebody else has a lock, and keeps it for a while.
-func isHeld(ctx context.Context, folder state.Folder, name string) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	unlock, err := folder.Hold(ctx, name)
-	if err == nil {
-		unlock()
-		return false
+// lockTime is longer than a write holds a lock.
+const lockTime = time.Second
+
+// heldLocks are the locks that somebody else has, and keeps for a while.
+func heldLocks(ctx context.Context, folder state.Folder, locks []string) (held []string) {
+	isHeld := func(name string) bool {
+		unlock, err := folder.TryLock(name)
+		if unlock != nil {
+			unlock()
+		}
+		return err == nil && unlock == nil
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	for _, name := range locks {
+		if isHeld(name) {
+			held = append(held, name)
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	pause := time.NewTimer(lockTime)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+	}
+	return slices.DeleteFunc(held, func(name string) bool { return !isHeld(name) })
 }
 
 func (c *checkup) listFiles(ctx context.Context, dir string) {
