@@ -180,7 +180,7 @@ func (c *checkup) findings() []doctor.Finding {
 			return f.Subject != c.o.server && (f.Area != doctor.AreaConfig || f.Severity != doctor.Problem)
 		})
 	}
-	clean := shownText()
+	clean := c.shownText()
 	for i := range all {
 		f := &all[i]
 		f.Subject, f.Text, f.Remedy = clean(f.Subject), clean(f.Text), clean(f.Remedy)

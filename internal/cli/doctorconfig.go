@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,13 +17,51 @@ import (
 	"github.com/weir-mcp/weir/upstream/state"
 )
 
-// shownText makes texts of servers and files fit to be shown, without secrets.
-func shownText() func(string) string {
-	secrets, err := redact.New(redact.All)
+// shownText makes texts of servers and files fit to be shown, without what looks like
+// a secret, and without those that the configuration has.
+func (c *checkup) shownText() func(string) string {
+	looks, err := redact.New(redact.All)
 	if err != nil {
 		panic(err) // it is known
 	}
-	return func(text string) string { return printable(homeless(secrets.Text(text))) }
+	values := c.secretValues()
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) }) // one may begin another
+	var known []string
+	for _, value := range values {
+		if len(value) >= leastSecret && !strings.Contains(value, "${") {
+			known = append(known, value, "…")
+		}
+	}
+	own := strings.NewReplacer(known...)
+	return func(text string) string { return printable(homeless(own.Replace(looks.Text(text)))) }
+}
+
+// leastSecret is how long a value is that is taken for a secret wherever it stands:
+// shorter ones are words.
+const leastSecret = 8
+
+// secretValues are what the configuration gives to servers and nobody is to see.
+func (c *checkup) secretValues() (all []string) {
+	for _, d := range c.defined {
+		for _, secret := range hosts.Secrets(d.Definition) {
+			all = append(all, secret.Value)
+		}
+	}
+	if c.file == nil {
+		return all
+	}
+	for i := range c.file.Servers {
+		s := &c.file.Servers[i]
+		for _, values := range []map[string]string{s.Env, s.Headers} {
+			for name, value := range values {
+				if name == "Authorization" || !hosts.NoSecrets.Passes(name) {
+					all = append(all, value, strings.TrimPrefix(value, "Bearer "))
+				}
+			}
+		}
+		all = append(all, s.Auth.Token, s.Auth.Value, s.Auth.Password, s.Auth.OAuth.ClientSecret)
+	}
+	return all
 }
 
 // configuration finds out about mcp.yaml.
@@ -92,12 +131,22 @@ func (c *checkup) definitions(path string) {
 	}
 	for _, d := range c.defined {
 		for _, secret := range hosts.Secrets(d.Definition) {
-			c.facts.Config.Secrets = append(c.facts.Config.Secrets, "server "+d.Name+": "+strings.Join(secret.Path[:1], "")+"."+secret.Name())
+			c.facts.Config.Secrets = append(c.facts.Config.Secrets, "server "+d.Name+": "+whereStands(secret))
 		}
 		d.Definition.Map(func(_ []string, text string) string {
 			c.facts.Keyring.Named += strings.Count(text, "${keyring:")
 			return text
 		})
+	}
+}
+
+// whereStands says where a secret stands in the section of its server.
+func whereStands(s hosts.Secret) string {
+	switch key := s.Path[0]; {
+	case key == "args", len(s.Path) == 1:
+		return s.Name()
+	default:
+		return key + "." + s.Name()
 	}
 }
 

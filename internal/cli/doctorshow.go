@@ -271,7 +271,7 @@ func (r *report) printJSON() error {
 		Tokens    int    `json:"tokens"`
 		Error     string `json:"error,omitempty"`
 	}
-	clean := shownText()
+	clean := r.checkup.shownText()
 	all := struct {
 		Version  string           `json:"version"`
 		Config   string           `json:"config"`
