@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,6 +36,7 @@ func TestWrapText(t *testing.T) {
 		{"abcdefghijklmnopqrstuvwxyz", []string{"abcdefghij", "klmnopqrst", "uvwxyz"}},
 		{"to abcdefghijkl", []string{"to", "abcdefghij", "kl"}},
 		{"äöüäöüäöüä ö", []string{"äöüäöüäöüä", "ö"}},
+		{"鍵がありません 鍵", []string{"鍵がありま", "せん 鍵"}},
 	} {
 		if diff := cmp.Diff(tt.want, wrapText(tt.text, 10)); diff != "" {
 			t.Errorf("%q: -want +got\n%s", tt.text, diff)
@@ -154,7 +154,7 @@ func TestDoctor(t *testing.T) {
 	o := weir(t, "--config", path, "doctor")
 	o.wants(t, exitPartly, "desk", "ready", "gone: the server could not be", "→ install no-such-command-anywhere", "1 of 2 servers are well")
 	for line := range strings.Lines(o.stdout) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 60 {
+		if n := columnsOf(strings.TrimSuffix(line, "\n")); n > 60 {
 			t.Errorf("a line has %d characters: %s", n, line)
 		}
 	}
@@ -241,7 +241,7 @@ func illFacts() doctor.Facts {
 	claude := doctor.Host{Host: hosts.ClaudeCode, Entries: []doctor.Entry{{Name: "weir", File: "~/.claude.json"}}}
 	codex := doctor.Host{Host: hosts.Codex, Entries: []doctor.Entry{{Name: "weir", File: "~/.codex/config.toml", Command: "~/old/weir", Missing: true}}}
 	return doctor.Facts{
-		Version: version, Asked: true,
+		Version: "0.1.0", Asked: true,
 		Config: doctor.Config{Path: "~/.config/weir/mcp.yaml", Mode: 0o600, Shown: doctor.ShowAll, Disabled: []string{"old"}},
 		Servers: []doctor.Server{
 			{Name: "files", State: "ready", Transport: "stdio", Era: "legacy", Protocol: "2025-11-25", Connected: 312 * time.Millisecond, Listed: 1400 * time.Millisecond, Tools: 14, Tokens: 2811},
@@ -276,7 +276,7 @@ func TestDoctorScreens(t *testing.T) {
 			r.print()
 			for line := range strings.Lines(out.String()) {
 				line = strings.TrimSuffix(line, "\n")
-				if n := utf8.RuneCountInString(line); n > width || strings.ContainsAny(line, "\x1b\u202e") {
+				if n := columnsOf(line); n > width || strings.ContainsAny(line, "\x1b\u202e") {
 					t.Errorf("a line has %d characters: %q", n, line)
 				}
 			}

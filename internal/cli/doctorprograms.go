@@ -81,6 +81,9 @@ const maxFirstLine = 256
 // missingReader is the program that a script's first line names by env, if that is
 // nowhere on path; else "".
 func missingReader(script, path string) string {
+	if info, err := os.Stat(script); err != nil || !info.Mode().IsRegular() {
+		return "" // a pipe would wait for its writer
+	}
 	file, err := os.Open(script)
 	if err != nil {
 		return ""

@@ -128,23 +128,22 @@ func (r *report) wrapped(text string) []string {
 
 // wrapText breaks a text at spaces, and words that are longer than a line anywhere.
 func wrapText(text string, width int) (lines []string) {
-	var line []rune
+	line := ""
 	for _, word := range strings.Fields(text) {
-		w := []rune(word)
-		if len(line) > 0 && len(line)+1+len(w) > width {
-			lines = append(lines, string(line))
-			line = nil
+		if line != "" && columnsOf(line)+1+columnsOf(word) > width {
+			lines = append(lines, line)
+			line = ""
 		}
-		if len(line) > 0 {
-			line = append(line, ' ')
+		if line != "" {
+			line += " "
 		}
-		line = append(line, w...)
-		for len(line) > width {
-			lines = append(lines, string(line[:width]))
-			line = line[width:]
+		for line += word; columnsOf(line) > width; {
+			head := withinColumns(line, width)
+			lines = append(lines, head)
+			line = line[len(head):]
 		}
 	}
-	return append(lines, string(line))
+	return append(lines, line)
 }
 
 func severityColour(p paint, s doctor.Severity) func(string) string {
