@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weir-mcp/weir/internal/spell"
+	"github.com/weir-mcp/weir/upstream"
 )
 
 func (a *app) callCommand() *cobra.Command {
@@ -93,10 +94,21 @@ func (a *app) call(ctx context.Context, name string, words []string, show func(*
 		}
 		show(result)
 		if result.IsError {
-			return &exitError{exitFailed, fmt.Errorf("%s answered with an error", name)}
+			return &exitError{exitFailed, failedCall(name, result)}
 		}
 		return nil
 	})
+}
+
+// failedCall tells what came of a call that failed. What hosts are told of a server
+// that is not there leaves out what a person has to know.
+func failedCall(name string, result *toolResult) error {
+	switch server, kind := result.failure(); upstream.Kind(kind) {
+	case upstream.KindConnection, upstream.KindTransport, upstream.KindTimeout, upstream.KindAuthentication, upstream.KindProtocol, upstream.KindConfiguration:
+		return fmt.Errorf("%s failed (see: weir doctor --server %s)", name, printable(server))
+	default:
+		return fmt.Errorf("%s answered with an error", name)
+	}
 }
 
 // asking opens a weir whose requests are written to the audit log as those of any

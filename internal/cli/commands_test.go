@@ -91,6 +91,13 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// TestCallFails: who calls is told where to look, if it was not the tool that failed.
+func TestCallFails(t *testing.T) {
+	newHome(t)
+	config := writeConfig(t, "servers:\n  gone: {command: no-such-program}\npolicy: {default: execute}\n")
+	weir(t, "--config", config, "call", "gone__x").wants(t, exitFailed, "weir: gone__x failed (see: weir doctor --server gone)")
+}
+
 func TestServers(t *testing.T) {
 	newHome(t)
 	broken := strings.Replace(oneServer, "servers:\n", `servers:

@@ -149,6 +149,15 @@ type toolResult struct {
 	IsError    bool
 }
 
+// failure returns the server and the kind of a failure that is weir's own; "" of a
+// server's.
+func (r *toolResult) failure() (server, kind string) {
+	result, _ := jsonrpc.ParseObject(nil, r.Raw)
+	meta, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(result, "_meta"))
+	failure, _ := jsonrpc.ParseObject(nil, jsonrpc.Find(meta, "weir/error"))
+	return textOf(failure, "server"), textOf(failure, "kind")
+}
+
 // text returns the text blocks, one to a line.
 func (r *toolResult) text() string {
 	var texts []string
