@@ -29,7 +29,7 @@ func (a *app) callFrom(ctx context.Context, from string, asJSON bool, words []st
 	}
 	calls, several, err := api.ReadCalls(text)
 	if err != nil {
-		return usageError("reading the model's call: %w", err)
+		return usageError("reading the model's call: %w (want what %s answered, as one argument or on stdin)", err, api)
 	}
 	return a.asking(ctx, func(g *gateway) error {
 		m, err := newModelCalls(ctx, a, g, api)

@@ -76,9 +76,9 @@ func freeName(root *yaml.Node, name string) error {
 	}
 	switch {
 	case member(sub(root, "servers"), name) != nil:
-		return &NameError{Name: name, Text: "a server has this name already", Used: true}
+		return &NameError{Name: name, Text: "a server has this name already: choose another", Used: true}
 	case member(sub(root, "aliases"), name) != nil:
-		return &NameError{Name: name, Text: "an alias has this name already", Used: true}
+		return &NameError{Name: name, Text: "an alias has this name already: choose another", Used: true}
 	}
 	return nil
 }
