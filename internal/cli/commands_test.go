@@ -112,7 +112,7 @@ func TestServers(t *testing.T) {
 	})
 	t.Run("some failed", func(t *testing.T) {
 		got := weir(t, "servers", "--config", writeConfig(t, broken))
-		got.wants(t, exitPartly, "no-such-program", "UNSET_IN_TEST", "disabled", "ready")
+		got.wants(t, exitPartly, "no-such-program", "UNSET_IN_TEST", "disabled", "ready", "(weir doctor says how to mend it)")
 	})
 	t.Run("as JSON", func(t *testing.T) {
 		got := weir(t, "servers", "--json", "--config", writeConfig(t, broken))

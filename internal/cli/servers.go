@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -228,6 +229,9 @@ func (a *app) printServers(lines []serverLine) error {
 			fmt.Fprintf(a.Stdout, "%s hidden characters or unsafe icons in %s, which hosts are not shown\n",
 				p.yellow(line.Name+":"), plural(line.Cleaned, "definition", "definitions"))
 		}
+	}
+	if slices.ContainsFunc(lines, func(line serverLine) bool { return line.Error != "" && line.Remedy == "" }) {
+		fmt.Fprintf(a.Stdout, "(%s says how to mend it)\n", p.cyan("weir doctor"))
 	}
 	return nil
 }
