@@ -61,7 +61,6 @@ type call struct {
 	first upstream.Call // most calls need no other
 	room  [48]byte      // for id and token, which are short
 	next  *call         // below it among the spares
-	below int           // how many are
 }
 
 // idKey is what the id has in common with all ways to write it, so that a host

@@ -11,6 +11,7 @@ import (
 type spares struct {
 	given atomic.Pointer[call] // the latest; the others are linked to it
 	taken *call                // likewise; of the reader alone
+	count atomic.Int32         // of all of them
 }
 
 // maxSpares is how many calls wait for their next use: more than hosts mostly have
@@ -26,23 +27,24 @@ func (p *spares) take() *call {
 	}
 	c := p.taken
 	p.taken = c.next
+	p.count.Add(-1)
 	*c = call{}
 	return c
 }
 
 // give takes back a call. It is emptied when it is taken, by whose processor has
-// most of it at hand; what could hold much memory until then is let go.
+// most of it at hand; what could hold much memory until then is let go. Nothing is
+// read of one that was given before: the reader may have taken it meanwhile.
 func (p *spares) give(c *call) {
+	if p.count.Add(1) > maxSpares {
+		p.count.Add(-1)
+		return
+	}
 	c.first.Params, c.first.Meta, c.first.Capabilities, c.first.Definition = nil, nil, nil, nil
 	c.told.args, c.told.span = nil, nil
 	for {
-		top := p.given.Load()
-		if c.next = top; top != nil {
-			if c.below = top.below + 1; c.below >= maxSpares {
-				return
-			}
-		}
-		if p.given.CompareAndSwap(top, c) {
+		c.next = p.given.Load()
+		if p.given.CompareAndSwap(c.next, c) {
 			return
 		}
 	}
