@@ -259,6 +259,9 @@ func (s *soak) sample(calls int) (sample, error) {
 	return sample{calls, files, threads, len(s.process.Offspring()), memory}, errors.Join(err1, err2, err3)
 }
 
+// maxSaid is how much of what weir said is told when it ends badly, in bytes.
+const maxSaid = 8 << 10
+
 // end ends weir, and sees that nothing is left of it.
 func (s *soak) end() error {
 	s.process.CloseInput()
@@ -269,7 +272,8 @@ func (s *soak) end() error {
 		return errors.New("weir has not ended with its input")
 	}
 	if err := s.process.Outcome(); err != nil {
-		return fmt.Errorf("weir: %w", err)
+		said, _ := s.process.Stderr() // what there is of it
+		return fmt.Errorf("weir: %w: %s", err, said[max(0, len(said)-maxSaid):])
 	}
 	for end := time.Now().Add(5 * time.Second); len(s.process.Offspring()) > 0; <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
