@@ -155,15 +155,7 @@ type trouble struct {
 }
 
 func (a *app) planImport(args []string, o importOptions) (*importing, error) {
-	project := ""
-	if o.project {
-		folder, err := workingFolder()
-		if err != nil {
-			return nil, err
-		}
-		project = folder
-	}
-	p, err := a.newImporting(project)
+	p, err := a.newImporting(o.project)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +177,16 @@ func workingFolder() (string, error) {
 	return folder, nil
 }
 
-// newImporting finds nothing yet. The project is a folder, or "".
-func (a *app) newImporting(project string) (*importing, error) {
-	p := &importing{app: a, path: config.Where(a.configFlag), machine: hosts.ThisMachine(a.getenv, project)}
+// newImporting finds nothing yet. The folder that somebody is in counts if the
+// project's files are wanted.
+func (a *app) newImporting(project bool) (_ *importing, err error) {
+	folder := ""
+	if project {
+		if folder, err = workingFolder(); err != nil {
+			return nil, err
+		}
+	}
+	p := &importing{app: a, path: config.Where(a.configFlag), machine: hosts.ThisMachine(a.getenv, folder)}
 	if p.path == "" {
 		return nil, errors.New("no place for a configuration is known (--config and $WEIR_CONFIG name one)")
 	}

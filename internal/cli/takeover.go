@@ -87,15 +87,7 @@ func (t *takeOver) end(parts int) error {
 }
 
 func (a *app) planTakeOver(ctx context.Context, chosen []hosts.Host, f hostFlags, secrets string) (*takeOver, error) {
-	project := ""
-	if f.project {
-		folder, err := workingFolder()
-		if err != nil {
-			return nil, err
-		}
-		project = folder
-	}
-	p, err := a.newImporting(project)
+	p, err := a.newImporting(f.project)
 	if err != nil {
 		return nil, err
 	}
