@@ -106,7 +106,7 @@ func (a *app) readSecret(ctx context.Context, name string) (string, error) {
 	case secret == "":
 		return "", errors.New("the secret is empty: nothing was changed")
 	case len(secret) > keyring.MaxSecret:
-		return "", fmt.Errorf("the secret is larger than %d bytes, which is what keyrings take", keyring.MaxSecret)
+		return "", fmt.Errorf("the secret is larger than %d bytes, which is what keyrings take: keep it in a file that only you can read, and write ${file:PATH}", keyring.MaxSecret)
 	}
 	return secret, nil
 }

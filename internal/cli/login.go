@@ -104,7 +104,7 @@ func noLoginHere(s *config.Server) error {
 	case s.Broken != nil:
 		return s.Broken
 	case s.Disabled:
-		return fmt.Errorf("server %q is disabled (enabled: false)", s.Name)
+		return fmt.Errorf("server %q is disabled (weir enable %s)", s.Name, s.Name)
 	case s.Transport == upstream.Stdio:
 		return fmt.Errorf("server %q is a program: there is no login; what it needs goes into its env", s.Name)
 	case s.Auth.Kind == auth.None:

@@ -34,7 +34,7 @@ func (s shelf) put(mimeType string, data []byte) (string, error) {
 			return path, err
 		}
 	}
-	return "", fmt.Errorf("there are %d files %s… already", maxShelved, name)
+	return "", fmt.Errorf("there are %d files %s… already: clear some away, or name another folder", maxShelved, name)
 }
 
 // writeNew writes a file that must not be there yet. One that could not be written
