@@ -68,8 +68,8 @@ The exit code is 3 if the server is in the file, but cannot be used yet.`,
 				_, err := a.changeConfig(ctx, edit)
 				return err
 			}
-			if !slices.Contains([]string{"", secretsKeep, secretsKeyring}, secrets) {
-				return usageError("unknown --secrets %q (want %s or %s)", secrets, secretsKeyring, secretsKeep)
+			if err := checkSecrets(secrets); err != nil {
+				return err
 			}
 			n := &adding{importing: &importing{app: a, path: config.Where(a.configFlag)}, edit: edit, secrets: secrets}
 			var err error
@@ -94,7 +94,7 @@ The exit code is 3 if the server is in the file, but cannot be used yet.`,
 	s.addTo(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&pasted, "json", "", "`JSON` from a README; - for stdin")
-	flags.StringVar(&secrets, "secrets", "", "`keyring` moves values that look like secrets there, keep leaves\nthem (default: ask; keep with --yes)")
+	addSecrets(cmd, &secrets)
 	flags.BoolVar(&untried, "no-try", false, "do not connect to it")
 	edit.add(cmd)
 	return cmd
