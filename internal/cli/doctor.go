@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/weir-mcp/weir/internal/config"
 	"github.com/weir-mcp/weir/internal/doctor"
 	"github.com/weir-mcp/weir/internal/hosts"
-	"github.com/weir-mcp/weir/internal/spell"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -78,13 +76,9 @@ func (o *doctorOptions) check() error {
 		return usageError("with --json nobody is asked: --fix wants --yes, or --dry-run")
 	}
 	for _, id := range o.hosts {
-		if _, known := hosts.ByID(id); known {
-			continue
+		if _, err := hostCalled(id); err != nil {
+			return err
 		}
-		if near := spell.Nearest(id, hostIDs()); near != "" {
-			return usageError("unknown host %q; did you mean %q?", id, near)
-		}
-		return usageError("unknown host %q (known are %s)", id, strings.Join(hostIDs(), ", "))
 	}
 	return nil
 }

@@ -187,18 +187,28 @@ func chooseHosts(ids []string, name string) (chosen []hosts.Host, err error) {
 	}
 	seen := map[hosts.Host]bool{}
 	for _, id := range ids {
-		h, known := hosts.ByID(id)
-		switch near := spell.Nearest(id, hostIDs()); {
-		case !known && near != "":
-			return nil, usageError("unknown host %q; did you mean %q?", id, near)
-		case !known:
-			return nil, usageError("unknown host %q (known are %s)", id, strings.Join(hostIDs(), ", "))
-		case !seen[h]:
+		h, err := hostCalled(id)
+		if err != nil {
+			return nil, err
+		}
+		if !seen[h] {
 			seen[h] = true
 			chosen = append(chosen, h)
 		}
 	}
 	return chosen, nil
+}
+
+// hostCalled is the host that goes by this word on a command line.
+func hostCalled(id string) (hosts.Host, error) {
+	h, known := hosts.ByID(id)
+	if known {
+		return h, nil
+	}
+	if near := spell.Nearest(id, hostIDs()); near != "" {
+		return h, usageError("unknown host %q; did you mean %q?", id, near)
+	}
+	return h, usageError("unknown host %q (known are %s)", id, strings.Join(hostIDs(), ", "))
 }
 
 // servingArgs are what a host starts weir with.
