@@ -144,9 +144,25 @@ func (a *app) planUninstall(h hosts.Host, f hostFlags) (*hostChange, error) {
 	if record != nil && len(record.Taken) > 0 {
 		c.done += ", and its servers are in there again"
 		c.say(homeless(record.Config) + " keeps them, for other hosts (weir remove NAME; weir import --undo takes the last import out)")
-		c.secrets = record.secrets()
+		if c.secrets, err = a.secretsIn(file.Place, after); err != nil {
+			return nil, err
+		}
 	}
 	return c, file.writable()
+}
+
+// secretsIn are the texts that are not to be shown of the servers in a host's file.
+func (a *app) secretsIn(p hosts.Place, text []byte) (all []string, err error) {
+	file, err := hosts.ThisMachine(a.getenv, "").ReadText(p, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range file.Servers {
+		for _, secret := range hosts.Secrets(s.Definition) {
+			all = append(all, secret.Value)
+		}
+	}
+	return all, nil
 }
 
 // findHostFile reads the file of a host that has the entry, else the one where the

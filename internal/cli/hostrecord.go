@@ -61,29 +61,6 @@ func (e *takenEntry) given(f *hostFile, text []byte) ([]byte, error) {
 	return f.language().Set(text, f.path(e.Name), e.Value)
 }
 
-// secrets are texts of the entries that are not to be shown.
-func (r *hostRecord) secrets() (all []string) {
-	for _, e := range r.Taken {
-		all = append(all, secretsOf(e.Value)...)
-	}
-	return all
-}
-
-// secretsOf are the texts of an entry that stand where secrets do: all variables and
-// headers.
-func secretsOf(entry []byte) (all []string) {
-	var parts struct{ Env, Environment, Headers map[string]any }
-	_ = json.Unmarshal(entry, &parts) // what is of another shape has none
-	for _, values := range []map[string]any{parts.Env, parts.Environment, parts.Headers} {
-		for _, value := range values {
-			if text, ok := value.(string); ok {
-				all = append(all, text)
-			}
-		}
-	}
-	return all
-}
-
 // recordID names the record of an entry, and what its file is without weir.
 func recordID(f *hostFile, name string) string {
 	digest := sha256.Sum256([]byte(f.real + "\x00" + name))

@@ -192,6 +192,29 @@ func TestTakeOverGivesBack(t *testing.T) {
 	}
 }
 
+// TestGivenBackUnseen: what comes back into a host's file is shown without its secrets,
+// wherever they stand.
+func TestGivenBackUnseen(t *testing.T) {
+	const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+	d := newDesk(t, map[string]string{cursorFile: `{"mcpServers": {
+		"args": {"command": "weir", "args": ["demo-server"], "env": {"FOLDER": "/shown"}},
+		"web": {"url": "http://127.0.0.1:1/mcp?token=` + secret + `"},
+		"flag": {"command": "weir-not-there", "args": ["--token", "` + secret + `"]}}}`})
+	before := d.read(t, cursorFile)
+	weir(t, "install", "cursor", "--take-over", "--yes", "--secrets=keep")
+	if strings.Contains(d.read(t, cursorFile), secret) {
+		t.Fatal("the servers were not taken over")
+	}
+	got := weir(t, "uninstall", "cursor", "--yes")
+	got.wants(t, exitOK, "/shown", "--token")
+	if strings.Contains(got.stdout+got.stderr, secret) {
+		t.Errorf("a secret was shown:\n%s", got.stdout)
+	}
+	if d.read(t, cursorFile) != before {
+		t.Error("the file is another one")
+	}
+}
+
 // TestTakeOverGivesTablesBack: it is the same in TOML.
 func TestTakeOverGivesTablesBack(t *testing.T) {
 	const file = ".codex/config.toml"
